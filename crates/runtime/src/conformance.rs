@@ -1,0 +1,111 @@
+//! What every [`Runtime`] owes, as checks that each implementation runs, the fake included.
+//!
+//! The caller provides a runtime without containers and the specification of one program that
+//! runs until it is stopped.
+
+use std::time::Duration;
+
+use crate::{ContainerId, ContainerSpec, ContainerStatus, Runtime, RuntimeError, RuntimeEvent};
+
+/// How long any single step may take before the check fails.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs every check. `endless` is a container that runs until it is stopped; its `log_path` and
+/// mounts must be usable for every id.
+///
+/// # Panics
+/// If the runtime breaks its promise.
+pub async fn check(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    an_unprepared_image_is_refused(runtime, endless).await;
+    starting_twice_changes_nothing(runtime, endless).await;
+    a_stopped_container_is_listed_until_removed(runtime, endless).await;
+    removing_a_running_container_ends_it(runtime, endless).await;
+    unknown_ids_are_no_error_where_the_end_state_holds(runtime).await;
+    an_exit_is_told(runtime, endless).await;
+}
+
+async fn an_unprepared_image_is_refused(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let mut spec = endless.clone();
+    spec.image.digest = format!("sha256:{}", "0".repeat(64));
+    if let crate::ImageKind::Wasm { module, module_digest, .. } = &mut spec.image.kind {
+        *module = "/nonexistent/module.wasm".into();
+        module_digest.clone_from(&spec.image.digest);
+    }
+    let outcome = runtime.start(&ContainerId::new("conformance-missing"), &spec).await;
+    assert!(
+        matches!(outcome, Err(RuntimeError::ImageMissing { .. })),
+        "an unprepared image must be refused, got {outcome:?}"
+    );
+}
+
+async fn starting_twice_changes_nothing(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let id = ContainerId::new("conformance-twice");
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("the first start succeeds");
+    let first = state(runtime, &id).await.expect("it is listed").started_at;
+    runtime.start(&id, endless).await.expect("the second start succeeds");
+    let second = state(runtime, &id).await.expect("it is listed").started_at;
+    assert_eq!(first, second, "a second start must not restart the container");
+    runtime.stats(&id).await.expect("a running container has figures");
+    runtime.remove(&id).await.expect("it can be removed");
+}
+
+async fn a_stopped_container_is_listed_until_removed(
+    runtime: &dyn Runtime,
+    endless: &ContainerSpec,
+) {
+    let id = ContainerId::new("conformance-stop");
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    within(runtime.stop(&id, Duration::from_secs(1))).await.expect("it stops");
+    let stopped = state(runtime, &id).await.expect("it is still listed");
+    assert!(matches!(stopped.status, ContainerStatus::Exited(_)), "it must have ended: {stopped:?}");
+    within(runtime.stop(&id, Duration::ZERO)).await.expect("stopping again is success");
+    runtime.remove(&id).await.expect("it can be removed");
+    assert!(state(runtime, &id).await.is_none(), "a removed container must not be listed");
+    runtime.remove(&id).await.expect("removing again is success");
+}
+
+async fn removing_a_running_container_ends_it(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let id = ContainerId::new("conformance-remove");
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    within(runtime.remove(&id)).await.expect("it can be removed while it runs");
+    assert!(state(runtime, &id).await.is_none(), "a removed container must not be listed");
+}
+
+async fn unknown_ids_are_no_error_where_the_end_state_holds(runtime: &dyn Runtime) {
+    let id = ContainerId::new("conformance-unknown");
+    runtime.stop(&id, Duration::ZERO).await.expect("stopping an unknown container is success");
+    runtime.remove(&id).await.expect("removing an unknown container is success");
+    let figures = runtime.stats(&id).await;
+    assert!(
+        matches!(figures, Err(RuntimeError::NoSuchContainer { .. })),
+        "an unknown container has no figures, got {figures:?}"
+    );
+}
+
+async fn an_exit_is_told(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let id = ContainerId::new("conformance-exit");
+    let mut events = runtime.watch();
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    within(runtime.stop(&id, Duration::from_secs(1))).await.expect("it stops");
+    loop {
+        let event = within(events.recv()).await.expect("the event arrives");
+        let RuntimeEvent::Exited { id: exited, .. } = event;
+        if exited == id {
+            break;
+        }
+    }
+    runtime.remove(&id).await.expect("it can be removed");
+}
+
+async fn state(runtime: &dyn Runtime, id: &ContainerId) -> Option<crate::ContainerState> {
+    let all = runtime.list().await.expect("containers can be listed");
+    all.into_iter().find(|container| container.id == *id)
+}
+
+async fn within<T>(step: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, step).await.expect("the runtime answers in time")
+}
