@@ -1,0 +1,17 @@
+//! Who asks, and may they.
+//!
+//! # Invariants
+//! - Knows no HTTP: transports hand over a certificate or a secret and get a [`User`].
+//! - A private key never leaves this process except into a file of mode 0600.
+
+mod authorizer;
+mod bootstrap;
+mod ca;
+mod files;
+mod user;
+
+pub use authorizer::{AllowAuthenticated, Attributes, Authorizer, Decision};
+pub use bootstrap::{BootstrapRole, BootstrapToken, TokenError};
+pub use ca::{Ca, CaError, CertificateRequest, Issued, ServerNames};
+pub use files::write_private;
+pub use user::{User, user_from_certificate};
