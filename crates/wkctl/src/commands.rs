@@ -1,0 +1,90 @@
+//! The commands, one a module.
+
+mod annotate;
+mod api_resources;
+mod apply;
+mod cluster_info;
+mod completion;
+mod create;
+mod delete;
+mod describe;
+mod edit;
+mod events;
+mod get;
+mod logs;
+mod patch;
+mod push;
+mod run;
+mod select;
+mod version;
+mod wait;
+mod writing;
+
+use crate::session::Session;
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Create or change objects so that they are as their files say
+    Apply(apply::ApplyArgs),
+    /// Show objects
+    Get(get::GetArgs),
+    /// Show objects in detail, with their events
+    Describe(describe::DescribeArgs),
+    /// Print what containers have written
+    Logs(logs::LogsArgs),
+    /// Delete objects
+    Delete(delete::DeleteArgs),
+    /// Create objects, from files or from what is said
+    Create(create::CreateArgs),
+    /// Push a Wasm file, or a folder with one or an OCI layout, to a registry
+    Push(push::PushArgs),
+    /// Run an image in a pod
+    Run(run::RunArgs),
+    /// Wait for a condition
+    Wait(wait::WaitArgs),
+    /// List events
+    Events(events::EventsArgs),
+    /// Change labels
+    Label(annotate::LabelArgs),
+    /// Change annotations
+    Annotate(annotate::AnnotateArgs),
+    /// Change fields of objects
+    Patch(patch::PatchArgs),
+    /// Change an object in an editor
+    Edit(edit::EditArgs),
+    /// List the resources of the server
+    ApiResources(api_resources::ApiResourcesArgs),
+    /// Show where the cluster is
+    ClusterInfo(cluster_info::ClusterInfoArgs),
+    /// Show the versions of client and server
+    Version(version::VersionArgs),
+    /// Print a script that completes command lines in a shell
+    Completion(completion::CompletionArgs),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Apply(args) => apply::run(session, args).await,
+            Self::Get(args) => get::run(session, args).await,
+            Self::Describe(args) => describe::run(session, args).await,
+            Self::Logs(args) => logs::run(session, args).await,
+            Self::Delete(args) => delete::run(session, args).await,
+            Self::Create(args) => create::run(session, args).await,
+            Self::Push(args) => push::run(session, args).await,
+            Self::Run(args) => run::run(session, args).await,
+            Self::Wait(args) => wait::run(session, args).await,
+            Self::Events(args) => events::run(session, args).await,
+            Self::Label(args) => annotate::label(session, args).await,
+            Self::Annotate(args) => annotate::annotate(session, args).await,
+            Self::Patch(args) => patch::run(session, args).await,
+            Self::Edit(args) => edit::run(session, args).await,
+            Self::ApiResources(args) => api_resources::run(session, args).await,
+            Self::ClusterInfo(args) => cluster_info::run(session, args).await,
+            Self::Version(args) => version::run(session, args).await,
+            Self::Completion(args) => completion::run(session, &args),
+        }
+    }
+}
