@@ -1,0 +1,149 @@
+//! `EndpointSlice`: some of the addresses behind a service.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use wk_api::{Fault, FieldPath, names};
+
+use super::{define, endpoints};
+use crate::check::{self, Faults};
+use crate::definition::{Column, Definition};
+use crate::look::{Look, default_to};
+use crate::metadata;
+use crate::rules::{KindRules, Update};
+use crate::table;
+
+/// The definition of the kind.
+pub(super) fn definition() -> Definition {
+    define("discovery.k8s.io", "v1", "EndpointSlice")
+        .columns(vec![
+            Column::NAME,
+            Column::text("AddressType", "The type of addresses in this slice."),
+            Column::text("Ports", "The network ports of the endpoints in this slice."),
+            Column::text("Endpoints", "The endpoints in this slice."),
+            Column::AGE,
+        ])
+        .generation()
+        .rules(EndpointSlices)
+}
+
+#[derive(Debug)]
+struct EndpointSlices;
+
+impl KindRules for EndpointSlices {
+    fn default(&self, slice: &mut Value) {
+        let Some(Value::Array(ports)) = slice.get_mut("ports") else { return };
+        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+            port.entry("name").or_insert_with(|| "".into());
+            default_to(port, "protocol", "TCP");
+        }
+    }
+
+    fn wants_changed(&self, new: &Value, old: &Value) -> bool {
+        ["endpoints", "ports"].iter().any(|field| new.get(field) != old.get(field))
+    }
+
+    fn validate(&self, slice: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let types = ["FQDN", "IPv4", "IPv6"];
+        check::required_one_of(slice, "addressType", &types, &root, faults);
+        let list = root.child("endpoints");
+        let all = slice.items("endpoints");
+        if all.len() > 1000 {
+            faults.push(Fault::too_many(&list, all.len(), 1000));
+            return;
+        }
+        for (index, endpoint) in all.iter().enumerate() {
+            one(endpoint, slice.text("addressType"), &list.index(index), faults);
+        }
+        ports(slice, &root.child("ports"), faults);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        metadata::immutable(new, old, "addressType", &FieldPath::Root, faults);
+    }
+
+    fn row(&self, slice: &Value, now: Timestamp) -> Vec<Value> {
+        let ports: Vec<String> = slice
+            .items("ports")
+            .iter()
+            .map(|port| port.int("port").map_or("*".to_owned(), |port| port.to_string()))
+            .collect();
+        let addresses: Vec<&str> = slice
+            .items("endpoints")
+            .iter()
+            .flat_map(|endpoint| endpoint.items("addresses"))
+            .filter_map(Value::as_str)
+            .collect();
+        vec![
+            table::name(slice),
+            slice.text("addressType").into(),
+            if ports.is_empty() { "<unset>".into() } else { shortened(&ports).into() },
+            if addresses.is_empty() { "<unset>".into() } else { shortened(&addresses).into() },
+            table::age(slice, now),
+        ]
+    }
+}
+
+fn shortened<S: AsRef<str>>(items: &[S]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = items.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let shown = shown.join(",");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} + {more} more..."),
+    }
+}
+
+fn one(endpoint: &Value, kind: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    let list = path.child("addresses");
+    let addresses = endpoint.items("addresses");
+    if addresses.is_empty() {
+        faults.push(Fault::required(&list, "must contain at least 1 address"));
+    } else if addresses.len() > 100 {
+        faults.push(Fault::too_many(&list, addresses.len(), 100));
+    }
+    for (index, address) in addresses.iter().enumerate() {
+        let address = address.as_str().unwrap_or_default();
+        let path = list.index(index);
+        match kind {
+            "IPv4" | "IPv6" => {
+                check::invalid(&path, address, names::ip(address), faults);
+                let family = if kind == "IPv4" { "an IPv4" } else { "an IPv6" };
+                let fits = address
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|ip| ip.is_ipv4() == (kind == "IPv4"));
+                if !fits {
+                    let detail = format!("must be {family} address");
+                    faults.push(Fault::invalid(&path, address, detail));
+                }
+                endpoints::special_address(address, &path, faults);
+            }
+            _ => check::invalid(&path, address, names::dns1123_subdomain(address), faults),
+        }
+    }
+    check::text(endpoint, "nodeName", names::dns1123_subdomain, path, faults);
+    check::text(endpoint, "hostname", names::dns1123_label, path, faults);
+}
+
+fn ports(slice: &Value, list: &FieldPath<'_>, faults: &mut Faults) {
+    let ports = slice.items("ports");
+    if ports.len() > 20_000 {
+        faults.push(Fault::too_many(list, ports.len(), 20_000));
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    for (index, port) in ports.iter().enumerate() {
+        let path = list.index(index);
+        let name = port.text("name");
+        check::text(port, "name", names::dns1123_label, &path, faults);
+        if !seen.insert(name) {
+            faults.push(Fault::duplicate(&path.child("name"), name));
+        }
+        let protocols = ["SCTP", "TCP", "UDP"];
+        check::required_one_of(port, "protocol", &protocols, &path, faults);
+        check::in_range(port, "port", 1, 65_535, &path, faults);
+        check::text(port, "appProtocol", names::qualified_name, &path, faults);
+    }
+}

@@ -1,0 +1,223 @@
+//! Ingresses.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use wk_api::{Fault, FieldPath, names};
+
+use super::define;
+use crate::check::{self, Faults};
+use crate::definition::{Column, Definition, RequestContext};
+use crate::look::Look;
+use crate::rules::KindRules;
+use crate::table;
+
+/// The definition of the kind.
+pub(super) fn definition() -> Definition {
+    define("networking.k8s.io", "v1", "Ingress")
+        .short(&["ing"])
+        .generation()
+        .columns(vec![
+            Column::NAME,
+            Column::text("Class", "The name of the IngressClass of this Ingress."),
+            Column::text("Hosts", "Hosts that incoming requests are matched against."),
+            Column::text("Address", "Ingress points for the load-balancer."),
+            Column::text("Ports", "Ports of TLS configurations that open"),
+            Column::AGE,
+        ])
+        .rules(Ingresses)
+        .status()
+}
+
+#[derive(Debug)]
+struct Ingresses;
+
+const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
+impl KindRules for Ingresses {
+    fn prepare_create(&self, ingress: &mut Value, _context: &RequestContext<'_>) {
+        ingress["status"] = json!({"loadBalancer": {}});
+    }
+
+    fn validate(&self, ingress: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        let spec = &ingress["spec"];
+        if spec.lacks("rules") && !spec.has("defaultBackend") {
+            let detail = "either `defaultBackend` or `rules` must be specified";
+            faults.push(Fault::invalid(&path, Value::Array(Vec::new()), detail));
+        }
+        let list = path.child("tls");
+        for (index, tls) in spec.items("tls").iter().enumerate() {
+            let path = list.index(index);
+            let hosts = path.child("hosts");
+            for (index, host) in tls.items("hosts").iter().enumerate() {
+                host_name(host.as_str().unwrap_or_default(), &hosts.index(index), faults);
+            }
+            check::text(tls, "secretName", names::dns1123_subdomain, &path, faults);
+        }
+        let list = path.child("rules");
+        for (index, rule) in spec.items("rules").iter().enumerate() {
+            let path = list.index(index);
+            if !rule.lacks("host") {
+                host_name(rule.text("host"), &path.child("host"), faults);
+            }
+            if rule.has("http") {
+                paths(&rule["http"], &path.child("http"), faults);
+            }
+        }
+        if spec.has("defaultBackend") {
+            backend(&spec["defaultBackend"], &path.child("defaultBackend"), faults);
+        }
+        check::text(spec, "ingressClassName", names::dns1123_subdomain, &path, faults);
+    }
+
+    fn validate_create(&self, ingress: &Value, faults: &mut Faults) {
+        let annotated = ingress["metadata"]["annotations"].has(CLASS_ANNOTATION);
+        if annotated && ingress["spec"].has("ingressClassName") {
+            let root = FieldPath::Root;
+            let annotations = root.child("metadata.annotations");
+            let detail = "can not be set when the class field is also set";
+            let value = ingress["metadata"]["annotations"][CLASS_ANNOTATION].clone();
+            faults.push(Fault::invalid(&annotations.key(CLASS_ANNOTATION), value, detail));
+        }
+    }
+
+    fn warnings(&self, ingress: &Value) -> Vec<String> {
+        if ingress["metadata"]["annotations"].has(CLASS_ANNOTATION) {
+            vec![format!(
+                "annotation {:?} is deprecated, please use 'spec.ingressClassName' instead",
+                CLASS_ANNOTATION
+            )]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn row(&self, ingress: &Value, now: Timestamp) -> Vec<Value> {
+        let spec = &ingress["spec"];
+        let class = match spec.text("ingressClassName") {
+            "" => ingress["metadata"]["annotations"].text(CLASS_ANNOTATION),
+            class => class,
+        };
+        let hosts: Vec<&str> = spec
+            .items("rules")
+            .iter()
+            .map(|rule| rule.text("host"))
+            .filter(|h| !h.is_empty())
+            .collect();
+        let hosts = match hosts.len() {
+            0 => "*".to_owned(),
+            count if count > 3 => format!("{} + {} more...", hosts[..3].join(","), count - 3),
+            _ => hosts.join(","),
+        };
+        let addresses: BTreeSet<&str> = ingress["status"]["loadBalancer"]
+            .items("ingress")
+            .iter()
+            .map(|point| match point.text("ip") {
+                "" => point.text("hostname"),
+                ip => ip,
+            })
+            .collect();
+        let addresses: Vec<&str> = addresses.into_iter().collect();
+        let ports = if spec.lacks("tls") { "80" } else { "80, 443" };
+        vec![
+            table::name(ingress),
+            table::or_none(class),
+            hosts.into(),
+            addresses.join(",").into(),
+            ports.into(),
+            table::age(ingress, now),
+        ]
+    }
+}
+
+fn host_name(host: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        let detail = "must be a DNS name, not an IP address";
+        faults.push(Fault::invalid(path, host, detail));
+    } else if host.contains('*') {
+        check::invalid(path, host, names::wildcard_dns1123_subdomain(host), faults);
+    } else {
+        check::invalid(path, host, names::dns1123_subdomain(host), faults);
+    }
+}
+
+fn paths(http: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let list = path.child("paths");
+    if http.lacks("paths") {
+        faults.push(Fault::required(&list, ""));
+    }
+    for (index, route) in http.items("paths").iter().enumerate() {
+        let path = list.index(index);
+        match route.text("pathType") {
+            "" => {
+                faults.push(Fault::required(&path.child("pathType"), "pathType must be specified"));
+            }
+            "Exact" | "Prefix" => {
+                let text = route.text("path");
+                let path = path.child("path");
+                if text.is_empty() || !text.starts_with('/') {
+                    let detail = "must be an absolute path";
+                    faults.push(Fault::invalid(&path, text, detail));
+                }
+                for part in ["//", "/./", "/../", "%2f", "%2F"] {
+                    if text.contains(part) {
+                        let detail = format!("must not contain '{part}'");
+                        faults.push(Fault::invalid(&path, text, detail));
+                    }
+                }
+                for end in ["/..", "/."] {
+                    if text.ends_with(end) {
+                        let detail = format!("cannot end with '{end}'");
+                        faults.push(Fault::invalid(&path, text, detail));
+                    }
+                }
+            }
+            "ImplementationSpecific" => {}
+            other => {
+                let supported = ["Exact", "ImplementationSpecific", "Prefix"];
+                faults.push(Fault::not_supported(&path.child("pathType"), other, &supported));
+            }
+        }
+        backend(&route["backend"], &path.child("backend"), faults);
+    }
+}
+
+fn backend(backend: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    match (backend.has("service"), backend.has("resource")) {
+        (true, true) => {
+            let detail = "cannot set both resource and service backends";
+            faults.push(Fault::invalid(path, "", detail));
+        }
+        (false, false) => {
+            let detail = "resource or service backend is required";
+            faults.push(Fault::required(path, detail));
+        }
+        (false, true) => {}
+        (true, false) => {
+            let service = &backend["service"];
+            let path = path.child("service");
+            check::required_text(service, "name", names::dns1123_label, &path, faults);
+            let port = &service["port"];
+            match (port.has("name"), port.int("number").unwrap_or(0)) {
+                (true, 0) => {
+                    check::text(port, "name", names::port_name, &path.child("port"), faults);
+                }
+                (true, _) => {
+                    let detail = "cannot set both port name & port number";
+                    faults.push(Fault::invalid(&path, "", detail));
+                }
+                (false, 0) => {
+                    let detail = "port name or number is required";
+                    faults.push(Fault::required(&path, detail));
+                }
+                (false, number) => {
+                    let messages = names::port_number(number);
+                    check::invalid(&path.child("port.number"), number, messages, faults);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,520 @@
+//! Services. Addresses and node ports are allocated by the server.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use wk_api::{Fault, FieldPath, names};
+
+use super::{define, endpoints};
+use crate::check::{self, Faults};
+use crate::definition::{Column, Definition, RequestContext, SelectableField};
+use crate::look::{Look, default_to, map_mut};
+use crate::metadata;
+use crate::rules::{KindRules, Update};
+use crate::table;
+
+/// The definition of the kind.
+pub(super) fn definition() -> Definition {
+    const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
+    define("", "v1", "Service")
+        .short(&["svc"])
+        .in_all()
+        .columns(columns())
+        .selectable(vec![SelectableField::new("spec.clusterIP"), SelectableField::new("spec.type")])
+        .rules(Services)
+        .sub("proxy", ("", "v1", "ServiceProxyOptions"), PROXY)
+        .status()
+}
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::NAME,
+        Column::text("Type", "type determines how the Service is exposed."),
+        Column::text("Cluster-IP", "clusterIP is the IP address of the service."),
+        Column::text("External-IP", "externalIPs is a list of IP addresses for this service."),
+        Column::text("Port(s)", "The list of ports that are exposed by this service."),
+        Column::AGE,
+        Column::text("Selector", "Route service traffic to pods with these labels.").wide(),
+    ]
+}
+
+#[derive(Debug)]
+struct Services;
+
+impl KindRules for Services {
+    fn name(&self, name: &str) -> Vec<String> {
+        // Since v1.34 a service may start with a digit.
+        names::dns1123_label(name)
+    }
+
+    fn default(&self, service: &mut Value) {
+        default_spec(map_mut(service, "spec"));
+    }
+
+    fn prepare_create(&self, service: &mut Value, _context: &RequestContext<'_>) {
+        let spec = map_mut(service, "spec");
+        default_addresses(spec);
+        service["status"] = json!({"loadBalancer": {}});
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Value, update: Update) {
+        if update == Update::Whole {
+            keep_allocated(map_mut(new, "spec"), &old["spec"]);
+            default_addresses(map_mut(new, "spec"));
+        }
+    }
+
+    fn validate(&self, service: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        let spec = &service["spec"];
+        if spec.lacks("ports") && !is_headless(spec) && spec.text("type") != "ExternalName" {
+            faults.push(Fault::required(&path.child("ports"), ""));
+        }
+        of_type(spec, &path, faults);
+        ports(spec, &path, faults);
+        metadata::labels(spec, "selector", &path, faults);
+        let affinities = ["ClientIP", "None"];
+        check::required_one_of(spec, "sessionAffinity", &affinities, &path, faults);
+        affinity_timeout(spec, &path, faults);
+        addresses(spec, &path, faults);
+        let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+        check::required_one_of(spec, "type", &types, &path, faults);
+        load_balancer(spec, &path, faults);
+        traffic(spec, &path, faults);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            return;
+        }
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        let (new, old) = (&new["spec"], &old["spec"]);
+        let external = |spec: &Value| spec.text("type") == "ExternalName";
+        if external(new) || external(old) {
+            return;
+        }
+        for (field, what) in
+            [("clusterIPs", "primary clusterIP"), ("ipFamilies", "primary ipFamily")]
+        {
+            let list = path.child(field);
+            let (before, after) = (old.items(field).first(), new.items(field).first());
+            match (before, after) {
+                (Some(before), Some(after)) if before != after && before != "" => {
+                    let value = new[field].clone();
+                    let detail = "may not change once set";
+                    faults.push(Fault::invalid(&list.index(0), value, detail));
+                }
+                (Some(_), None) => {
+                    let detail = format!("{what} can not be unset");
+                    let value = new.get(field).cloned().unwrap_or_default();
+                    faults.push(Fault::invalid(&list.index(0), value, detail));
+                }
+                (Some(_) | None, _) => {}
+            }
+        }
+        let class = "loadBalancerClass";
+        if old.text("type") == "LoadBalancer"
+            && new.text("type") == "LoadBalancer"
+            && old.get(class) != new.get(class)
+        {
+            let detail = "may not change once set";
+            let value = new.get(class).cloned().unwrap_or_default();
+            faults.push(Fault::invalid(&path.child(class), value, detail));
+        }
+    }
+
+    fn warnings(&self, service: &Value) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !service["spec"].lacks("externalIPs") && service["spec"].text("type") == "ExternalName" {
+            warnings.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"".into());
+        }
+        if is_headless(&service["spec"]) {
+            if service["spec"].text("sessionAffinity") == "ClientIP" {
+                warnings.push("spec.SessionAffinity is ignored for headless services".into());
+            }
+            if !service["spec"].lacks("loadBalancerIP") {
+                warnings.push("spec.loadBalancerIP is ignored for headless services".into());
+            }
+        }
+        warnings
+    }
+
+    fn row(&self, service: &Value, now: Timestamp) -> Vec<Value> {
+        let spec = &service["spec"];
+        vec![
+            table::name(service),
+            spec.text("type").into(),
+            table::or_none(spec.text("clusterIP")),
+            external_ip(service),
+            ports_cell(spec),
+            table::age(service, now),
+            table::labels(spec.get("selector")),
+        ]
+    }
+}
+
+fn is_headless(spec: &Value) -> bool {
+    spec.text("clusterIP") == "None"
+        || spec.items("clusterIPs").first().is_some_and(|ip| ip == "None")
+}
+
+fn is_exposed(spec: &Map<String, Value>) -> bool {
+    matches!(spec.text("type"), "NodePort" | "LoadBalancer")
+        || (spec.text("type") == "ClusterIP" && !spec.lacks("externalIPs"))
+}
+
+fn default_spec(spec: &mut Map<String, Value>) {
+    for field in [
+        "clusterIP",
+        "externalName",
+        "externalTrafficPolicy",
+        "loadBalancerIP",
+        "sessionAffinity",
+        "type",
+    ] {
+        if spec.get(field).is_some_and(|value| value == "") {
+            spec.remove(field);
+        }
+    }
+    for (field, zero) in
+        [("publishNotReadyAddresses", json!(false)), ("healthCheckNodePort", json!(0))]
+    {
+        if spec.get(field) == Some(&zero) {
+            spec.remove(field);
+        }
+    }
+    default_to(spec, "sessionAffinity", "None");
+    match spec.text("sessionAffinity") {
+        "None" => {
+            spec.remove("sessionAffinityConfig");
+        }
+        "ClientIP"
+            if spec
+                .get("sessionAffinityConfig")
+                .is_none_or(|config| !config["clientIP"].has("timeoutSeconds")) =>
+        {
+            let config = json!({"clientIP": {"timeoutSeconds": 10_800}});
+            spec.insert("sessionAffinityConfig".to_owned(), config);
+        }
+        _ => {}
+    }
+    default_to(spec, "type", "ClusterIP");
+    if let Some(Value::Array(ports)) = spec.get_mut("ports") {
+        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+            default_port(port);
+        }
+    }
+    if is_exposed(spec) {
+        default_to(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if matches!(spec.text("type"), "NodePort" | "LoadBalancer" | "ClusterIP") {
+        spec.entry("internalTrafficPolicy").or_insert_with(|| "Cluster".into());
+    }
+    if spec.text("type") == "LoadBalancer" {
+        spec.entry("allocateLoadBalancerNodePorts").or_insert_with(|| true.into());
+    }
+}
+
+fn default_port(port: &mut Map<String, Value>) {
+    if port.get("name").is_some_and(|name| name == "") {
+        port.remove("name");
+    }
+    if port.get("nodePort").is_some_and(|number| number == 0) {
+        port.remove("nodePort");
+    }
+    default_to(port, "protocol", "TCP");
+    let target = port.get("targetPort");
+    let unset = target.is_none_or(|target| target == 0 || target == "" || target.is_null());
+    if unset && let Some(number) = port.get("port").cloned() {
+        port.insert("targetPort".to_owned(), number);
+    }
+}
+
+/// The address family of services, and the older single field that mirrors the list.
+fn default_addresses(spec: &mut Map<String, Value>) {
+    if spec.text("type") == "ExternalName" {
+        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+            spec.remove(field);
+        }
+        return;
+    }
+    if spec.lacks("clusterIPs") && !spec.lacks("clusterIP") {
+        let list = Value::from(vec![spec["clusterIP"].clone()]);
+        spec.insert("clusterIPs".to_owned(), list);
+    }
+    if spec.lacks("clusterIP")
+        && let Some(first) = spec.items("clusterIPs").first().cloned()
+    {
+        spec.insert("clusterIP".to_owned(), first);
+    }
+    if spec.lacks("ipFamilies") {
+        spec.insert("ipFamilies".to_owned(), json!(["IPv4"]));
+    }
+    default_to(spec, "ipFamilyPolicy", "SingleStack");
+}
+
+/// Keeps what was allocated, where the new specification leaves it open.
+fn keep_allocated(new: &mut Map<String, Value>, old: &Value) {
+    let external = "ExternalName";
+    if new.text("type") != external && old.text("type") != external {
+        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+            let open = match field {
+                "clusterIP" => new.lacks("clusterIP") && new.lacks("clusterIPs"),
+                "clusterIPs" => {
+                    new.lacks("clusterIPs") && new.get("clusterIP") == old.get("clusterIP")
+                }
+                _ => new.lacks(field),
+            };
+            if open && let Some(value) = old.get(field).cloned() {
+                new.insert(field.to_owned(), value);
+            }
+        }
+    }
+    let exposed = |kind: &str| matches!(kind, "NodePort" | "LoadBalancer");
+    let (before, after) = (exposed(old.text("type")), exposed(new.text("type")));
+    if let Some(Value::Array(ports)) = new.get_mut("ports") {
+        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+            let same = |other: &&Value| {
+                other.get("port") == port.get("port")
+                    && other.text("protocol") == port.text("protocol")
+            };
+            let node_port = old.items("ports").iter().find(same).and_then(|o| o.get("nodePort"));
+            if before && after && port.lacks("nodePort") && !port.has("nodePort") {
+                if let Some(number) = node_port {
+                    port.insert("nodePort".to_owned(), number.clone());
+                }
+            } else if before && !after && port.get("nodePort") == node_port {
+                // The port belonged to the type that the service had.
+                port.remove("nodePort");
+            }
+        }
+    }
+    if after && !new.has("healthCheckNodePort") && old.has("healthCheckNodePort") {
+        new.insert("healthCheckNodePort".to_owned(), old["healthCheckNodePort"].clone());
+    }
+    if !is_exposed(new) {
+        for field in ["externalTrafficPolicy", "healthCheckNodePort"] {
+            if new.get(field) == old.get(field) {
+                new.remove(field);
+            }
+        }
+    }
+    if new.text("type") != "LoadBalancer" && old.text("type") == "LoadBalancer" {
+        for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
+            if new.get(field) == old.get(field) {
+                new.remove(field);
+            }
+        }
+    }
+}
+
+fn of_type(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let kind = spec.text("type");
+    match kind {
+        "LoadBalancer" | "NodePort" if is_headless(spec) => {
+            let detail = format!("may not be set to 'None' for {kind} services");
+            let list = path.child("clusterIPs");
+            faults.push(Fault::invalid(&list.index(0), "None", detail));
+        }
+        "ExternalName" => {
+            for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+                if !spec.lacks(field) {
+                    let detail = "may not be set for ExternalName services";
+                    faults.push(Fault::forbidden(&path.child(field), detail));
+                }
+            }
+            let name = spec.text("externalName");
+            let name = name.strip_suffix('.').unwrap_or(name);
+            if name.is_empty() {
+                faults.push(Fault::required(&path.child("externalName"), ""));
+            } else {
+                let messages = names::dns1123_subdomain(name);
+                check::invalid(&path.child("externalName"), name, messages, faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn ports(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let list = path.child("ports");
+    let ports = spec.items("ports");
+    let mut names_seen = BTreeSet::new();
+    for (index, port) in ports.iter().enumerate() {
+        let path = list.index(index);
+        let name = port.text("name");
+        if name.is_empty() {
+            if ports.len() > 1 {
+                faults.push(Fault::required(&path.child("name"), ""));
+            }
+        } else {
+            check::text(port, "name", names::dns1123_label, &path, faults);
+            if !names_seen.insert(name) {
+                faults.push(Fault::duplicate(&path.child("name"), name));
+            }
+        }
+        let number = port.int("port").unwrap_or(0);
+        check::invalid(&path.child("port"), number, names::port_number(number), faults);
+        let protocols = ["SCTP", "TCP", "UDP"];
+        check::required_one_of(port, "protocol", &protocols, &path, faults);
+        check::port(&port["targetPort"], &path.child("targetPort"), faults);
+        check::text(port, "appProtocol", names::qualified_name, &path, faults);
+        if spec.text("type") == "ClusterIP" && port.int("nodePort").unwrap_or(0) != 0 {
+            let detail = "may not be used when `type` is 'ClusterIP'";
+            faults.push(Fault::forbidden(&path.child("nodePort"), detail));
+        }
+    }
+    let (mut node_ports, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    for (index, port) in ports.iter().enumerate() {
+        let path = list.index(index);
+        let protocol = port.text("protocol");
+        if let Some(number) = port.int("nodePort").filter(|number| *number != 0)
+            && !node_ports.insert((protocol, number))
+        {
+            faults.push(Fault::duplicate(&path.child("nodePort"), number));
+        }
+        if !numbers.insert((protocol, port.int("port"))) {
+            let value = json!({"protocol": protocol, "port": port["port"]});
+            faults.push(Fault::duplicate(&path, value));
+        }
+    }
+}
+
+fn affinity_timeout(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    if spec.text("sessionAffinity") != "ClientIP" {
+        return;
+    }
+    let seconds = spec["sessionAffinityConfig"]["clientIP"].int("timeoutSeconds").unwrap_or(0);
+    if !(1..=86_400).contains(&seconds) {
+        let path = path.child("sessionAffinityConfig.clientIP.timeoutSeconds");
+        let detail = "must be greater than 0 and less than 86400";
+        faults.push(Fault::invalid(&path, seconds, detail));
+    }
+}
+
+fn addresses(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let list = path.child("clusterIPs");
+    let ips = spec.items("clusterIPs");
+    let first = ips.first().and_then(Value::as_str).unwrap_or_default();
+    if !ips.is_empty() && spec.text("clusterIP") != first {
+        let detail = "first value must match `clusterIP`";
+        faults.push(Fault::invalid(&list, spec["clusterIPs"].clone(), detail));
+    }
+    for (index, ip) in ips.iter().enumerate() {
+        let ip = ip.as_str().unwrap_or_default();
+        if ip == "None" {
+            if index > 0 || ips.len() > 1 {
+                let detail = "'None' must be the first and only value";
+                faults.push(Fault::invalid(&list.index(index), ip, detail));
+            }
+        } else if !ip.is_empty() {
+            check::invalid(&list.index(index), ip, names::ip(ip), faults);
+        }
+    }
+    if ips.len() > 2 {
+        let detail = "may only hold up to 2 values";
+        faults.push(Fault::invalid(&list, spec["clusterIPs"].clone(), detail));
+    }
+    let list = path.child("ipFamilies");
+    let mut seen = BTreeSet::new();
+    for (index, family) in spec.items("ipFamilies").iter().enumerate() {
+        let family = family.as_str().unwrap_or_default();
+        if !["IPv4", "IPv6"].contains(&family) {
+            let path = list.index(index);
+            faults.push(Fault::not_supported(&path, family, &["IPv4", "IPv6"]));
+        }
+        if !seen.insert(family) {
+            faults.push(Fault::duplicate(&list.index(index), family));
+        }
+    }
+    let policies = ["PreferDualStack", "RequireDualStack", "SingleStack"];
+    check::one_of(spec, "ipFamilyPolicy", &policies, path, faults);
+    let list = path.child("externalIPs");
+    for (index, ip) in spec.items("externalIPs").iter().enumerate() {
+        let ip = ip.as_str().unwrap_or_default();
+        let path = list.index(index);
+        check::invalid(&path, ip, names::ip(ip), faults);
+        endpoints::special_address(ip, &path, faults);
+    }
+}
+
+fn load_balancer(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let detail = "may only be used when `type` is 'LoadBalancer'";
+    let other = spec.text("type") != "LoadBalancer";
+    for (field, shown) in [
+        ("loadBalancerSourceRanges", "LoadBalancerSourceRanges"),
+        ("allocateLoadBalancerNodePorts", "allocateLoadBalancerNodePorts"),
+        ("loadBalancerClass", "loadBalancerClass"),
+    ] {
+        if other && !spec.lacks(field) {
+            faults.push(Fault::forbidden(&path.child(shown), detail));
+        }
+    }
+    let list = path.child("LoadBalancerSourceRanges");
+    for (index, range) in spec.items("loadBalancerSourceRanges").iter().enumerate() {
+        let range = range.as_str().unwrap_or_default().trim();
+        check::invalid(&list.index(index), range, names::cidr(range), faults);
+    }
+    check::text(spec, "loadBalancerClass", names::qualified_name, path, faults);
+}
+
+fn traffic(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let exposed = spec.as_object().is_some_and(is_exposed);
+    let field = "externalTrafficPolicy";
+    if exposed {
+        check::required_one_of(spec, field, &["Cluster", "Local"], path, faults);
+    } else if !spec.lacks(field) {
+        let detail = "may only be set for externally-accessible services";
+        faults.push(Fault::invalid(&path.child(field), spec.text(field), detail));
+    }
+    let checked = spec.text("type") == "LoadBalancer" && spec.text(field) == "Local";
+    let number = spec.int("healthCheckNodePort").unwrap_or(0);
+    if !checked && number != 0 {
+        let detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` \
+                      is 'Local'";
+        faults.push(Fault::invalid(&path.child("healthCheckNodePort"), number, detail));
+    }
+    check::one_of(spec, "internalTrafficPolicy", &["Cluster", "Local"], path, faults);
+    let distributions = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+    check::one_of(spec, "trafficDistribution", &distributions, path, faults);
+}
+
+fn external_ip(service: &Value) -> Value {
+    let spec = &service["spec"];
+    let mut ips: Vec<&str> = Vec::new();
+    match spec.text("type") {
+        "ExternalName" => return table::or_none(spec.text("externalName")),
+        "LoadBalancer" => {
+            for ingress in service["status"]["loadBalancer"].items("ingress") {
+                ips.push(match ingress.text("ip") {
+                    "" => ingress.text("hostname"),
+                    ip => ip,
+                });
+            }
+            if ips.is_empty() && spec.lacks("externalIPs") {
+                return "<pending>".into();
+            }
+        }
+        _ => {}
+    }
+    ips.extend(spec.items("externalIPs").iter().filter_map(Value::as_str));
+    table::or_none(&ips.join(","))
+}
+
+fn ports_cell(spec: &Value) -> Value {
+    let texts: Vec<String> = spec
+        .items("ports")
+        .iter()
+        .map(|port| {
+            let (number, protocol) = (port.int("port").unwrap_or(0), port.text("protocol"));
+            match port.int("nodePort").unwrap_or(0) {
+                0 => format!("{number}/{protocol}"),
+                node => format!("{number}:{node}/{protocol}"),
+            }
+        })
+        .collect();
+    table::or_none(&texts.join(","))
+}

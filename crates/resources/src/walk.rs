@@ -1,0 +1,125 @@
+//! Walks an object along its schema and applies the rules of every message it meets.
+//!
+//! Rules belong to message types and not to kinds, so that a pod specification is defaulted and checked by
+//! the same lines in a pod, a deployment and a cron job.
+
+use serde_json::{Map, Value};
+use wk_api::{Fault, FieldPath};
+use wk_schema::{Message, Type};
+
+use crate::look::is_empty;
+use crate::types;
+
+/// What is done wherever a message occurs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TypeRule {
+    /// Fields whose zero value (`""`, `0`, `false`) is the same as absent, and is removed.
+    ///
+    /// In Kubernetes these are the fields that are no pointers: it cannot tell the two apart, so
+    /// what it gives back never holds the zero.
+    pub(crate) zeros: &'static [&'static str],
+    /// Fills in what is absent. Parents come before children.
+    pub(crate) default: fn(&mut Map<String, Value>),
+    /// Collects faults.
+    pub(crate) validate: fn(&Value, &FieldPath<'_>, &mut Vec<Fault>),
+}
+
+impl TypeRule {
+    /// Does nothing; the start of every rule.
+    pub(crate) const NONE: Self = Self { zeros: &[], default: |_| {}, validate: |_, _, _| {} };
+}
+
+/// Normalises an object and fills in its defaults; doing it twice changes nothing more.
+///
+/// Empty lists and maps, `null` and meaningless zeros go away, as they do when Kubernetes reads and
+/// writes an object.
+pub(crate) fn default(object: &mut Value, message: &'static Message) {
+    let Value::Object(map) = object else { return };
+    let rule = types::rule(message);
+    map.retain(|key, value| match message.field(key) {
+        None => true,
+        Some(field) => match (field.ty, &*value) {
+            (_, Value::Null) => false,
+            // The decoder keeps what a structure must have; empty is then a value.
+            (Type::List(_) | Type::Map(_) | Type::Bytes, value) => {
+                field.required || !is_empty(value)
+            }
+            (_, value) => !(is_zero(value) && rule.zeros.contains(&key.as_str())),
+        },
+    });
+    (rule.default)(map);
+    for field in message.fields {
+        if let Some(json) = field.default
+            && !map.contains_key(field.json)
+            && let Ok(value) = serde_json::from_str::<Value>(json)
+            && !is_zero(&value)
+        {
+            map.insert(field.json.to_owned(), value);
+        }
+    }
+    for (key, value) in map {
+        if let Some(field) = message.field(key) {
+            default_typed(value, field.ty);
+        }
+    }
+}
+
+fn default_typed(value: &mut Value, ty: Type) {
+    match (ty, value) {
+        (Type::Message(message), value) => default(value, message),
+        (Type::List(item), Value::Array(items)) => {
+            for value in items {
+                default_typed(value, *item);
+            }
+        }
+        (Type::Map(item), Value::Object(entries)) => {
+            for value in entries.values_mut() {
+                default_typed(value, *item);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Bool(truth) => !truth,
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Null => true,
+        Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+/// Collects the faults of everything in `object`, parents before children.
+pub(crate) fn validate(
+    object: &Value,
+    message: &'static Message,
+    path: &FieldPath<'_>,
+    faults: &mut Vec<Fault>,
+) {
+    let Value::Object(map) = object else { return };
+    (types::rule(message).validate)(object, path, faults);
+    for (key, value) in map {
+        if let Some(field) = message.field(key) {
+            validate_typed(value, field.ty, &path.child(key), faults);
+        }
+    }
+}
+
+fn validate_typed(value: &Value, ty: Type, path: &FieldPath<'_>, faults: &mut Vec<Fault>) {
+    match (ty, value) {
+        (Type::Message(message), value) => validate(value, message, path, faults),
+        (Type::List(item), Value::Array(items)) if item.message().is_some() => {
+            for (index, value) in items.iter().enumerate() {
+                validate_typed(value, *item, &path.index(index), faults);
+            }
+        }
+        (Type::Map(item), Value::Object(entries)) if item.message().is_some() => {
+            for (key, value) in entries {
+                validate_typed(value, *item, &path.key(key), faults);
+            }
+        }
+        _ => {}
+    }
+}
