@@ -1,0 +1,312 @@
+//! The cache: every object there is, and the recent changes of each kind.
+//!
+//! One task reads the store's watch and writes here; everybody else reads. Objects of a kind lie on
+//! a [`Shelf`], which has a lock, a window of changes and a bell of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use parking_lot::RwLock;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+use wk_resources::Definition;
+use wk_store::{Event, Key, ListOptions, Revision, Store, WatchError, WatchItem};
+
+use crate::changes::{Change, ChangeKind, Window};
+use crate::object::Object;
+
+/// What all keys begin with.
+pub(crate) const ROOT: &str = "/registry/";
+/// How many objects are read from the store at a time when the cache is filled.
+const LOAD_PAGE: usize = 1000;
+
+/// The objects of one kind.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    /// What the keys of the kind begin with: `/registry/core/pods/`.
+    pub(crate) prefix: String,
+    definition: Arc<Definition>,
+    inner: RwLock<Inner>,
+    /// Rings with the revision of the newest change.
+    bell: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    objects: BTreeMap<Key, Arc<Object>>,
+    window: Window,
+    /// The newest revision that is in `objects`.
+    revision: u64,
+}
+
+/// Part of a shelf at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) objects: Vec<Arc<Object>>,
+    /// The revision that the part is as of.
+    pub(crate) revision: u64,
+    /// How many objects follow that did not fit.
+    pub(crate) remaining: usize,
+}
+
+impl Shelf {
+    fn new(definition: Arc<Definition>, prefix: String) -> Self {
+        Self { prefix, definition, inner: RwLock::default(), bell: watch::Sender::new(0) }
+    }
+
+    /// The object with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<Arc<Object>> {
+        self.inner.read().objects.get(key).map(Arc::clone)
+    }
+
+    /// An object from its stored form.
+    pub(crate) fn read(
+        &self,
+        key: Key,
+        json: bytes::Bytes,
+        revision: u64,
+    ) -> Result<Object, crate::object::Damaged> {
+        Object::read(&self.definition, &self.prefix, key, json, revision)
+    }
+
+    /// At most `limit` objects whose keys begin with `prefix` and that `keep` keeps.
+    ///
+    /// `at_least` is a revision that the shelf is known to have reached.
+    pub(crate) fn snapshot(
+        &self,
+        prefix: &str,
+        limit: usize,
+        at_least: u64,
+        keep: impl Fn(&Object) -> bool,
+    ) -> Snapshot {
+        let inner = self.inner.read();
+        let mut range = inner
+            .objects
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(_, object)| object)
+            .filter(|object| keep(object));
+        let objects: Vec<_> = range.by_ref().take(limit).map(Arc::clone).collect();
+        let remaining = if objects.len() == limit { range.count() } else { 0 };
+        Snapshot { objects, revision: inner.revision.max(at_least), remaining }
+    }
+
+    /// At most `limit` changes after a revision.
+    ///
+    /// # Errors
+    /// The newest revision of which changes are missing.
+    pub(crate) fn changes(&self, after: u64, limit: usize) -> Result<Vec<Arc<Change>>, u64> {
+        self.inner.read().window.since(after, limit)
+    }
+
+    /// Rings whenever the shelf has changed.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.bell.subscribe()
+    }
+
+    /// Forgets changes from before a time.
+    pub(crate) fn trim(&self, before: Instant) {
+        self.inner.write().window.trim(before);
+    }
+
+    /// The number of objects, and of changes and bytes in the window.
+    pub(crate) fn size(&self) -> (usize, usize, usize) {
+        let inner = self.inner.read();
+        let (changes, bytes) = inner.window.size();
+        (inner.objects.len(), changes, bytes)
+    }
+
+    fn replace(&self, objects: BTreeMap<Key, Arc<Object>>, revision: u64) {
+        *self.inner.write() = Inner { objects, window: Window::after(revision), revision };
+        self.bell.send_replace(revision);
+    }
+
+    fn apply(&self, event: &Event, base: u64) {
+        let revision = event.revision().0 + base;
+        let change = match event {
+            Event::Put { entry, .. } => {
+                let read = self.read(Arc::clone(&entry.key), entry.value.clone(), revision);
+                let object = match read {
+                    Ok(object) => Arc::new(object),
+                    Err(damaged) => {
+                        error!(error = %crate::error::chain(&damaged), "left out of the cache");
+                        return;
+                    }
+                };
+                let mut inner = self.inner.write();
+                let previous = inner.objects.insert(Arc::clone(object.key()), Arc::clone(&object));
+                let kind =
+                    if previous.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
+                inner.revision = revision;
+                let change = Arc::new(Change::new(kind, revision, object, previous));
+                inner.window.push(change);
+                revision
+            }
+            Event::Delete { previous, .. } => {
+                let mut inner = self.inner.write();
+                let Some(object) = inner.objects.remove(&previous.key) else { return };
+                inner.revision = revision;
+                let change = Change::new(ChangeKind::Deleted, revision, object, None);
+                inner.window.push(Arc::new(change));
+                revision
+            }
+        };
+        self.bell.send_replace(change);
+    }
+}
+
+/// All shelves, and how far they have come.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    shelves: HashMap<String, Arc<Shelf>>,
+    seen: watch::Sender<u64>,
+    store: Arc<dyn Store>,
+    /// What is added to revisions of the store before clients see them.
+    pub(crate) base: u64,
+}
+
+/// The cache cannot be kept up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FeedError {
+    #[error("cannot read the store")]
+    Read(#[from] wk_store::ReadError),
+    #[error("cannot watch the store")]
+    Watch(#[from] WatchError),
+    #[error("the store ended the watch")]
+    Ended,
+}
+
+impl Cache {
+    /// A cache of these kinds, empty so far.
+    pub(crate) fn new(store: Arc<dyn Store>, base: u64) -> Self {
+        Self { shelves: HashMap::new(), seen: watch::Sender::new(0), store, base }
+    }
+
+    /// The shelf of a stored kind, made if there is none.
+    pub(crate) fn shelf(&mut self, definition: &Arc<Definition>) -> Arc<Shelf> {
+        let group = if definition.group.is_empty() { "core" } else { &definition.group };
+        let path = format!("{group}/{}", definition.plural);
+        let prefix = format!("{ROOT}{path}/");
+        let shelf = self
+            .shelves
+            .entry(path)
+            .or_insert_with(|| Arc::new(Shelf::new(Arc::clone(definition), prefix)));
+        Arc::clone(shelf)
+    }
+
+    /// All shelves with their names.
+    pub(crate) fn shelves(&self) -> impl Iterator<Item = (&str, &Arc<Shelf>)> {
+        self.shelves.iter().map(|(name, shelf)| (name.as_str(), shelf))
+    }
+
+    fn shelf_of(&self, key: &str) -> Option<&Arc<Shelf>> {
+        let rest = key.strip_prefix(ROOT)?;
+        let mut slashes = rest.match_indices('/').map(|(at, _)| at).skip(1);
+        self.shelves.get(&rest[..slashes.next()?])
+    }
+
+    /// The revision that every shelf has reached.
+    pub(crate) fn seen(&self) -> u64 {
+        *self.seen.borrow()
+    }
+
+    /// Waits until the cache has seen a revision, at most as long as `patience`; says whether.
+    pub(crate) async fn reach(&self, revision: u64, patience: Duration) -> bool {
+        if self.seen() >= revision {
+            return true;
+        }
+        let mut seen = self.seen.subscribe();
+        let reached = seen.wait_for(|seen| *seen >= revision);
+        matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
+    }
+
+    /// Fills the cache with what is in the store; gives the revision to watch from.
+    pub(crate) async fn load(&self) -> Result<Revision, FeedError> {
+        let mut found: HashMap<&str, BTreeMap<Key, Arc<Object>>> = HashMap::new();
+        let mut options = ListOptions { limit: Some(LOAD_PAGE), ..ListOptions::default() };
+        let revision = loop {
+            let page = self.store.list(ROOT, options.clone()).await?;
+            options.at = Some(page.revision);
+            options.start_after = page.entries.last().map(|entry| Arc::clone(&entry.key));
+            for entry in page.entries {
+                let Some(shelf) = self.shelf_of(&entry.key) else { continue };
+                let key = Arc::clone(&entry.key);
+                match shelf.read(Arc::clone(&key), entry.value, entry.revision.0 + self.base) {
+                    Ok(object) => {
+                        let objects = found.entry(shelf.prefix.as_str()).or_default();
+                        objects.insert(key, Arc::new(object));
+                    }
+                    Err(damaged) => {
+                        error!(error = %crate::error::chain(&damaged), "left out of the cache");
+                    }
+                }
+            }
+            if !page.more {
+                break page.revision;
+            }
+        };
+        let shown = revision.0 + self.base;
+        for shelf in self.shelves.values() {
+            shelf.replace(found.remove(shelf.prefix.as_str()).unwrap_or_default(), shown);
+        }
+        self.seen.send_replace(shown);
+        Ok(revision)
+    }
+
+    /// Keeps the cache up until cancelled.
+    pub(crate) async fn feed(
+        &self,
+        mut from: Revision,
+        token: CancellationToken,
+    ) -> Result<(), FeedError> {
+        loop {
+            match self.follow(from, &token).await {
+                Err(FeedError::Watch(WatchError::Compacted { .. })) => {
+                    warn!("the cache fell behind the store and is filled anew");
+                    from = self.load().await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn follow(&self, from: Revision, token: &CancellationToken) -> Result<(), FeedError> {
+        let mut stream = self.store.watch(ROOT, from).await?;
+        loop {
+            let item = tokio::select! {
+                biased;
+                () = token.cancelled() => return Ok(()),
+                item = stream.next() => item.ok_or(FeedError::Ended)??,
+            };
+            let revision = match item {
+                WatchItem::Events(batch) => {
+                    for event in batch.events.iter() {
+                        if let Some(shelf) = self.shelf_of(event.key()) {
+                            shelf.apply(event, self.base);
+                        }
+                    }
+                    batch.revision
+                }
+                WatchItem::Progress(revision) => revision,
+            };
+            let shown = revision.0 + self.base;
+            self.seen.send_if_modified(|seen| {
+                let newer = *seen < shown;
+                *seen = shown.max(*seen);
+                newer
+            });
+        }
+    }
+
+    /// Forgets changes from before a time.
+    pub(crate) fn trim(&self, before: Instant) {
+        for shelf in self.shelves.values() {
+            shelf.trim(before);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Reading one object, and lists of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wk_api::ApiError;
+use wk_store::{Key, Revision};
+
+use crate::encode::{self, CHUNK};
+use crate::error::{self, Answer};
+use crate::handle::Call;
+use crate::negotiate::Shape;
+use crate::object::Object;
+use crate::options::{ListOptions, RevisionMatch};
+use crate::table;
+
+/// How long a read waits for a revision that has not happened yet.
+const FUTURE: Duration = Duration::from_secs(3);
+/// How many entries of an older revision are read from the store at a time.
+const STORE_PAGE: usize = 500;
+
+/// What a `continue` token holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Token {
+    /// The form of the token.
+    v: String,
+    /// The revision of the list.
+    rv: u64,
+    /// What the last key sent was, behind the kind's prefix.
+    start: String,
+}
+
+/// One page of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) objects: Vec<Arc<Object>>,
+    pub(crate) revision: u64,
+    pub(crate) more: bool,
+    /// How many follow, where that is known.
+    pub(crate) remaining: Option<u64>,
+}
+
+/// The object that a request names.
+pub(crate) async fn get(call: &Call) -> Result<Arc<Object>, ApiError> {
+    if let Some(revision) = crate::options::revision(call.query.text("resourceVersion"))? {
+        reach(call, revision).await?;
+    }
+    call.resource.get(&call.path.namespace, &call.path.name)
+}
+
+/// Waits for a revision that a client has seen elsewhere.
+pub(crate) async fn reach(call: &Call, revision: u64) -> Result<(), ApiError> {
+    let cache = &call.server.storage.cache;
+    if cache.reach(revision, FUTURE).await {
+        return Ok(());
+    }
+    Err(error::too_large(revision, cache.seen()))
+}
+
+/// A page of the objects that a list is about.
+pub(crate) async fn page(call: &Call, options: &ListOptions) -> Result<Page, ApiError> {
+    if !options.continuation.is_empty() {
+        if options.asked_revision.is_some() {
+            return Err(ApiError::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
+        }
+        let token = open_token(&options.continuation)?;
+        return older(call, options, token.rv, Some(token.start)).await;
+    }
+    match options.revision {
+        RevisionMatch::Latest | RevisionMatch::Any => {}
+        RevisionMatch::NotOlderThan(revision) => reach(call, revision).await?,
+        RevisionMatch::Exact(revision) => {
+            reach(call, revision).await?;
+            if revision != call.server.storage.cache.seen() {
+                return older(call, options, revision, None).await;
+            }
+        }
+    }
+    Ok(newest(call, options))
+}
+
+/// A page of the present.
+fn newest(call: &Call, options: &ListOptions) -> Page {
+    let (resource, selection) = (&call.resource, &options.selection);
+    let seen = call.server.storage.cache.seen();
+    // A list by name is one look-up.
+    if let Some(name) = selection.fields.exact("metadata.name")
+        && (!call.path.namespace.is_empty() || !resource.definition.namespaced)
+    {
+        let object = resource.shelf.get(&resource.key(&call.path.namespace, name));
+        let object = object.filter(|object| resource.selects(selection, object));
+        return Page {
+            revision: object.as_ref().map_or(seen, |object| seen.max(object.revision)),
+            objects: object.into_iter().collect(),
+            ..Page::default()
+        };
+    }
+    let namespace = match selection.fields.exact("metadata.namespace") {
+        Some(namespace) if call.path.namespace.is_empty() => namespace,
+        _ => &call.path.namespace,
+    };
+    let range = resource.range(namespace);
+    let all = selection.is_everything();
+    let keep = |object: &Object| all || resource.selects(selection, object);
+    let snapshot = resource.shelf.snapshot(&range, options.limit, seen, keep);
+    let remaining = snapshot.remaining as u64;
+    Page {
+        objects: snapshot.objects,
+        revision: snapshot.revision,
+        more: remaining > 0,
+        remaining: (all && remaining > 0).then_some(remaining),
+    }
+}
+
+/// A page of the past, read from the store.
+async fn older(
+    call: &Call,
+    options: &ListOptions,
+    revision: u64,
+    start: Option<String>,
+) -> Result<Page, ApiError> {
+    let (resource, storage) = (&call.resource, &call.server.storage);
+    let base = storage.cache.base;
+    let range = resource.range(&call.path.namespace);
+    let at = Revision(revision.checked_sub(base).ok_or_else(|| expired(revision, base))?);
+    let mut start_after = start.map(|start| Key::from(format!("{}{start}", resource.shelf.prefix)));
+    let mut page = Page { revision, ..Page::default() };
+    loop {
+        // One more than wanted tells whether anything follows.
+        let wanted = options.limit.saturating_sub(page.objects.len());
+        let asked = page_limit(wanted);
+        let found = storage
+            .store
+            .list(
+                &range,
+                wk_store::ListOptions {
+                    at: Some(at),
+                    start_after: start_after.clone(),
+                    limit: Some(asked),
+                },
+            )
+            .await
+            .map_err(|failure| error::read(&failure))?;
+        let mut left = found.entries.len() as u64;
+        for entry in found.entries {
+            left -= 1;
+            start_after = Some(Arc::clone(&entry.key));
+            let object = resource
+                .shelf
+                .read(entry.key, entry.value, entry.revision.0 + base)
+                .map_err(|damaged| ApiError::internal(error::chain(&damaged)))?;
+            if !resource.selects(&options.selection, &object) {
+                continue;
+            }
+            if page.objects.len() == options.limit {
+                page.more = true;
+                if options.selection.is_everything() {
+                    page.remaining = Some(left + 1 + found.remaining);
+                }
+                return Ok(page);
+            }
+            page.objects.push(Arc::new(object));
+        }
+        if !found.more {
+            return Ok(page);
+        }
+    }
+}
+
+fn page_limit(wanted: usize) -> usize {
+    wanted.saturating_add(1).min(STORE_PAGE)
+}
+
+fn expired(revision: u64, oldest: u64) -> ApiError {
+    ApiError::expired(format!("too old resource version: {revision} ({oldest})"))
+}
+
+fn open_token(text: &str) -> Result<Token, ApiError> {
+    let bad = |_| ApiError::bad_request("continue key is not valid");
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| ApiError::bad_request("continue key is not valid"))?;
+    let token: Token = serde_json::from_slice(&bytes).map_err(bad)?;
+    if token.v != "meta.k8s.io/v1" || token.start.starts_with('/') || token.start.contains("..") {
+        return Err(ApiError::bad_request("continue key is not valid"));
+    }
+    Ok(token)
+}
+
+fn token(page: &Page) -> String {
+    let Some(last) = page.objects.last().filter(|_| page.more) else { return String::new() };
+    let token =
+        Token { v: "meta.k8s.io/v1".to_owned(), rv: page.revision, start: last.path().to_owned() };
+    URL_SAFE_NO_PAD.encode(json!(token).to_string())
+}
+
+/// The metadata of a list.
+fn metadata(page: &Page) -> Value {
+    let mut metadata = json!({"resourceVersion": page.revision.to_string()});
+    let token = token(page);
+    if !token.is_empty() {
+        metadata["continue"] = token.into();
+    }
+    if let Some(remaining) = page.remaining {
+        metadata["remainingItemCount"] = remaining.into();
+    }
+    metadata
+}
+
+/// Answers a list.
+pub(crate) async fn list(call: &Call, options: &ListOptions) -> Answer {
+    let page = page(call, options).await?;
+    answer(call, page)
+}
+
+/// The answer that shows a page.
+pub(crate) fn answer(call: &Call, page: Page) -> Answer {
+    let (resource, look) = (&call.resource, call.look);
+    let metadata = metadata(&page);
+    if look.is_stored_form(resource) {
+        return Ok(stored_form(call, page.objects, &metadata));
+    }
+    let values = page.objects.iter().map(|object| resource.value(object));
+    let definition = &resource.definition;
+    let (value, message) = match look.format.shape {
+        Shape::Plain => {
+            let items: Vec<Value> = values.collect();
+            let list = json!({
+                "kind": definition.list_kind,
+                "apiVersion": resource.api_version,
+                "metadata": metadata,
+                "items": items,
+            });
+            let message =
+                wk_schema::kind(&definition.group, &definition.version, &definition.list_kind);
+            (list, message)
+        }
+        Shape::Metadata(version) => {
+            let items: Vec<Value> = values.map(|object| table::partial(object, version)).collect();
+            let list = json!({
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": format!("meta.k8s.io/{version}"),
+                "metadata": metadata,
+                "items": items,
+            });
+            (list, encode::meta_message("PartialObjectMetadataList"))
+        }
+        Shape::Table(version) => {
+            (table::table(resource, version, &metadata, values, look.include, true), None)
+        }
+    };
+    encode::plain(&value, message, look, StatusCode::OK)
+}
+
+/// A list in JSON: the stored bytes of its objects, put together while they are sent.
+fn stored_form(
+    call: &Call,
+    objects: Vec<Arc<Object>>,
+    metadata: &Value,
+) -> axum::response::Response {
+    let head = format!(
+        r#"{{"kind":{},"apiVersion":{},"metadata":{metadata},"items":["#,
+        Value::from(call.resource.definition.list_kind.as_ref()),
+        Value::from(call.resource.api_version.as_str()),
+    );
+    let size = objects.iter().map(|object| object.json_len() + 1).sum::<usize>() + head.len() + 3;
+    let media_type = call.look.format.encoding.media_type();
+    let mut pieces = pieces(head, objects);
+    if size <= CHUNK {
+        let whole = pieces.next().unwrap_or_default();
+        return encode::whole(whole, media_type, false, StatusCode::OK);
+    }
+    encode::in_pieces(pieces, size, media_type, call.look.gzip, StatusCode::OK)
+}
+
+fn pieces(head: String, objects: Vec<Arc<Object>>) -> impl Iterator<Item = Bytes> + Send {
+    let mut objects = objects.into_iter().peekable();
+    let mut head = Some(head);
+    let mut first = true;
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let mut piece = head.take().unwrap_or_default().into_bytes();
+        while let Some(object) = objects.peek() {
+            // Never past the size, so that a list that fits is one piece.
+            if !piece.is_empty() && piece.len() + object.json_len() + 4 > CHUNK {
+                return Some(Bytes::from(piece));
+            }
+            if !first {
+                piece.push(b',');
+            }
+            first = false;
+            object.write_json(&mut piece);
+            objects.next();
+        }
+        piece.extend_from_slice(b"]}\n");
+        done = true;
+        Some(Bytes::from(piece))
+    })
+}

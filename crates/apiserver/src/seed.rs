@@ -1,0 +1,121 @@
+//! The objects that the server itself makes when it starts.
+
+use serde_json::{Value, json};
+use tracing::warn;
+use wk_api::{ApiError, Reason, well_known};
+use wk_auth::User;
+
+use crate::admission;
+use crate::options::WriteOptions;
+use crate::server::ApiServer;
+use crate::write;
+
+/// Makes what is not there: the namespaces, and the service of the API with its endpoints.
+pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
+    for name in admission::NAMESPACES {
+        let namespace = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name},
+        });
+        ensure(server, "", "v1", "namespaces", "", namespace).await?;
+    }
+    let port = server.advertise.map_or(443, |address| address.port());
+    let address = server.cidr.first().to_string();
+    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "labels": labels},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
+        },
+    });
+    let namespace = well_known::DEFAULT_NAMESPACE;
+    // Nothing depends on these to start, so that a fault in them is no reason not to.
+    report(ensure(server, "", "v1", "services", namespace, service).await, "service");
+    let Some(advertise) = server.advertise else { return Ok(()) };
+    let (ip, port) = (advertise.ip().to_string(), advertise.port());
+    let endpoints = json!({
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{
+            "addresses": [{"ip": ip}],
+            "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+        }],
+    });
+    report(renew(server, "", "v1", "endpoints", endpoints).await, "endpoints");
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "labels": {well_known::SERVICE_NAME_LABEL: "kubernetes"},
+        },
+        "addressType": if advertise.is_ipv4() { "IPv4" } else { "IPv6" },
+        "endpoints": [{"addresses": [ip], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    });
+    let slices = renew(server, "discovery.k8s.io", "v1", "endpointslices", slice).await;
+    report(slices, "endpoint slice");
+    Ok(())
+}
+
+fn report(made: Result<(), ApiError>, what: &str) {
+    if let Err(error) = made {
+        warn!(%error, "the {what} of the API was not made");
+    }
+}
+
+/// Creates an object unless one of its name is there.
+async fn ensure(
+    server: &ApiServer,
+    group: &str,
+    version: &str,
+    plural: &str,
+    namespace: &str,
+    object: Value,
+) -> Result<(), ApiError> {
+    let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if resource.shelf.get(&resource.key(namespace, name)).is_some() {
+        return Ok(());
+    }
+    let user = User::authenticated("system:apiserver", [User::MASTERS]);
+    let options = WriteOptions::internal();
+    match write::create(server, resource, namespace, object, &options, &user).await {
+        Err(error) if error.reason == Reason::AlreadyExists => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Creates an object of the namespace `default`, or makes the one that is there equal to it.
+async fn renew(
+    server: &ApiServer,
+    group: &str,
+    version: &str,
+    plural: &str,
+    object: Value,
+) -> Result<(), ApiError> {
+    let namespace = well_known::DEFAULT_NAMESPACE;
+    ensure(server, group, version, plural, namespace, object.clone()).await?;
+    let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let part = wk_resources::Update::Whole;
+    let change = write::Change { resource, namespace, name, part, dry_run: false, manager: None };
+    write::change(server, &change, |_| {
+        Ok(write::Changed { value: object.clone(), conditional: false })
+    })
+    .await
+    .map(|_| ())
+}

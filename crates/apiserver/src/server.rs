@@ -1,0 +1,164 @@
+//! The server: its parts, and how it starts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use http::Request;
+use tokio::time::Instant;
+use tracing::warn;
+use wk_auth::Authorizer;
+use wk_process::{BoxError, TaskGroup};
+use wk_store::{Revision, StoreError};
+
+use crate::cache::{Cache, FeedError};
+use crate::catalog::{Catalog, Resource};
+use crate::config::{BootstrapConfig, Config, Release, ServiceCidr};
+use crate::dialer::NodeDialer;
+use crate::metrics::Metrics;
+use crate::openapi::Hashes;
+use crate::services::Services;
+use crate::storage::Storage;
+use crate::{admission, error, events, handle, seed};
+
+/// How often the store is compacted; what is younger than that stays.
+const COMPACT_EVERY: Duration = Duration::from_mins(5);
+/// How long changes stay in the window that watches resume from.
+const WINDOW: Duration = Duration::from_mins(5);
+/// How often that window is looked at.
+const TRIM_EVERY: Duration = Duration::from_mins(1);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store does not work.
+    #[error("the API server cannot read its store")]
+    Store(#[from] StoreError),
+    /// What is in the store cannot be read.
+    #[error("the API server cannot load what is stored")]
+    Load(#[source] BoxError),
+    /// The objects that are always there could not be made.
+    #[error("the API server cannot make its own objects")]
+    Seed(#[from] wk_api::ApiError),
+    /// The kinds that the server itself is about are not among those served.
+    #[error("the API server has no kind `{0}`")]
+    Kind(&'static str),
+}
+
+/// The API server. It works until its task group is cancelled.
+pub struct ApiServer {
+    pub(crate) catalog: Catalog,
+    pub(crate) namespaces: Arc<Resource>,
+    pub(crate) storage: Storage,
+    pub(crate) services: Arc<Services>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) dialer: Arc<dyn NodeDialer>,
+    pub(crate) bootstrap: Option<BootstrapConfig>,
+    pub(crate) release: Release,
+    pub(crate) cidr: ServiceCidr,
+    pub(crate) advertise: Option<SocketAddr>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) openapi: Hashes,
+    pub(crate) tasks: TaskGroup,
+}
+
+impl std::fmt::Debug for ApiServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiServer").field("release", &self.release).finish_non_exhaustive()
+    }
+}
+
+impl ApiServer {
+    /// Starts a server: fills its cache, makes what is always there, and keeps both up in tasks of
+    /// the group.
+    ///
+    /// # Errors
+    /// [`StartError`] by variant.
+    pub async fn start(config: Config, tasks: &TaskGroup) -> Result<Arc<Self>, StartError> {
+        let base = config.store.base().await?;
+        let mut cache = Cache::new(Arc::clone(&config.store), base);
+        let catalog = Catalog::new(wk_resources::builtin(), &mut cache);
+        let namespaces = admission::namespaces(&catalog).ok_or(StartError::Kind("namespaces"))?;
+        let cache = Arc::new(cache);
+        let from = cache.load().await.map_err(|error| StartError::Load(error.into()))?;
+        let server = Arc::new(Self {
+            namespaces,
+            storage: Storage { store: config.store, cache: Arc::clone(&cache) },
+            services: Arc::new(Services::new(config.service_cidr)),
+            authorizer: config.authorizer,
+            dialer: config.dialer,
+            bootstrap: config.bootstrap,
+            release: config.release,
+            cidr: config.service_cidr,
+            advertise: config.advertise,
+            metrics: Metrics::new(),
+            openapi: Hashes::default(),
+            tasks: tasks.clone(),
+            catalog,
+        });
+        tasks.spawn("apiserver cache", feed(cache, from, tasks.clone()));
+        if let Some(services) = server.catalog.get("", "v1", "services") {
+            server.services.load(&services.shelf);
+            let (own, shelf) = (Arc::clone(&server.services), Arc::clone(&services.shelf));
+            let token = tasks.token();
+            tasks.spawn("apiserver services", async move { own.follow(&shelf, token).await });
+        }
+        tasks.spawn("apiserver events", events::expire(Arc::clone(&server)));
+        tasks.spawn("apiserver compaction", compact(Arc::clone(&server)));
+        seed::seed(&server).await?;
+        Ok(server)
+    }
+
+    /// The server as a service for callers in the same process. Who asks is the
+    /// [`wk_auth::User`] in the request's extensions; without one it is nobody known.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new().fallback(answer).with_state(Arc::clone(self))
+    }
+
+    /// Forgets all changes that watches could resume from, as if they had become too old.
+    pub fn compact_window(&self) {
+        self.storage.cache.trim(Instant::now());
+    }
+}
+
+async fn answer(
+    State(server): State<Arc<ApiServer>>,
+    request: Request<Body>,
+) -> axum::response::Response {
+    handle::handle(server, request).await
+}
+
+async fn feed(cache: Arc<Cache>, from: Revision, tasks: TaskGroup) -> Result<(), BoxError> {
+    let fed: Result<(), FeedError> = cache.feed(from, tasks.token()).await;
+    Ok(fed?)
+}
+
+/// Forgets what is too old, in the window and in the store, until cancelled.
+async fn compact(server: Arc<ApiServer>) -> Result<(), BoxError> {
+    let token = server.tasks.token();
+    let cache = &server.storage.cache;
+    let mut mark = cache.seen();
+    let mut next_compaction = Instant::now() + COMPACT_EVERY;
+    loop {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return Ok(()),
+            () = tokio::time::sleep(TRIM_EVERY) => {}
+        }
+        let now = Instant::now();
+        if let Some(before) = now.checked_sub(WINDOW) {
+            cache.trim(before);
+        }
+        if now >= next_compaction {
+            next_compaction = now + COMPACT_EVERY;
+            let revision = Revision(mark.saturating_sub(cache.base));
+            if let Err(failure) = server.storage.store.compact(revision).await {
+                warn!(error = %error::chain(&failure), "the store was not compacted");
+            }
+            mark = cache.seen();
+        }
+    }
+}
