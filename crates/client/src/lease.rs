@@ -1,0 +1,240 @@
+//! Who of several replicas acts: the holder of a Lease.
+//!
+//! Spec: <https://kubernetes.io/docs/concepts/architecture/leases/>
+
+mod plan;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+use wk_process::TaskGroup;
+
+use crate::error_chain;
+use plan::{Observed, Step, plan};
+
+/// Which lease to hold, as whom, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// The lease's namespace, usually `kube-system`.
+    pub namespace: String,
+    /// The lease's name, which is the component's.
+    pub name: String,
+    /// This replica, unlike every other.
+    pub identity: String,
+    /// How long a lease that is not renewed keeps others out.
+    pub duration: Duration,
+    /// How long the holder may fail to renew before it stops acting; less than `duration`.
+    pub renew_deadline: Duration,
+    /// The pause between attempts.
+    pub retry_period: Duration,
+}
+
+impl LeaseSettings {
+    /// The settings of Kubernetes' own components: 15 s, 10 s and 2 s, in `kube-system`.
+    pub fn new(name: impl Into<String>, identity: impl Into<String>) -> Self {
+        Self {
+            namespace: wk_api::well_known::SYSTEM_NAMESPACE.to_owned(),
+            name: name.into(),
+            identity: identity.into(),
+            duration: Duration::from_secs(15),
+            renew_deadline: Duration::from_secs(10),
+            retry_period: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Whether this replica acts. Clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    held: watch::Receiver<bool>,
+}
+
+impl Leadership {
+    /// The leadership of a replica that has no others beside it.
+    pub fn alone() -> Self {
+        Self { held: watch::Sender::new(true).subscribe() }
+    }
+
+    /// Whether this replica may act now.
+    pub fn is_held(&self) -> bool {
+        *self.held.borrow()
+    }
+
+    /// Waits until this replica may act. Cancel safe.
+    pub async fn acquired(&mut self) {
+        self.until(true).await;
+    }
+
+    /// Waits until this replica may not act any more. Cancel safe.
+    pub async fn lost(&mut self) {
+        self.until(false).await;
+    }
+
+    /// Waits until this replica's leadership begins or ends. Cancel safe.
+    pub async fn changed(&mut self) {
+        if self.held.changed().await.is_err() {
+            // The elector is gone: what holds now holds for ever.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn until(&mut self, wanted: bool) {
+        if self.held.wait_for(|held| *held == wanted).await.is_err() && self.is_held() != wanted {
+            // The elector is gone: what holds now holds for ever.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Holds a Lease, or waits for it, for as long as its group lives.
+#[derive(Debug)]
+pub struct LeaderElector;
+
+impl LeaderElector {
+    /// Starts to compete for the lease in a task of `group`, and lets go of it at the end.
+    pub fn start(client: Client, settings: LeaseSettings, group: &TaskGroup) -> Leadership {
+        let (sender, held) = watch::channel(false);
+        let token = group.token();
+        group.spawn(format!("lease {}", settings.name), async move {
+            let mut elector = Elector {
+                api: Api::namespaced(client, &settings.namespace),
+                settings,
+                seen: None,
+                renewed: None,
+            };
+            loop {
+                elector.step().await;
+                let is_held = elector.is_held(Instant::now());
+                sender.send_if_modified(|held| {
+                    let changed = *held != is_held;
+                    *held = is_held;
+                    if changed {
+                        info!(lease = %elector.settings.name, held = is_held, "leadership");
+                    }
+                    changed
+                });
+                tokio::select! {
+                    biased;
+                    () = token.cancelled() => break,
+                    () = tokio::time::sleep(elector.settings.retry_period) => {}
+                }
+            }
+            sender.send_replace(false);
+            elector.release().await;
+            Ok(())
+        });
+        Leadership { held }
+    }
+}
+
+struct Elector {
+    api: Api<Lease>,
+    settings: LeaseSettings,
+    /// The lease as last seen, and when it was first seen so: clocks of others are not trusted.
+    seen: Option<(LeaseSpec, Instant)>,
+    /// When this replica last wrote itself into the lease.
+    renewed: Option<Instant>,
+}
+
+impl Elector {
+    fn is_held(&self, now: Instant) -> bool {
+        self.renewed.is_some_and(|at| now.duration_since(at) < self.settings.renew_deadline)
+    }
+
+    async fn step(&mut self) {
+        let attempt = tokio::time::timeout(self.settings.renew_deadline / 2, self.compete());
+        match attempt.await {
+            Ok(Ok(())) => {}
+            // Another replica was faster, which is how a competition goes.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+                debug!(lease = %self.settings.name, "another replica was faster");
+            }
+            Ok(Err(error)) => {
+                warn!(lease = %self.settings.name, error = error_chain(&error), "cannot renew");
+            }
+            Err(_) => warn!(lease = %self.settings.name, "cannot renew: no answer in time"),
+        }
+    }
+
+    async fn compete(&mut self) -> Result<(), kube::Error> {
+        let started = Instant::now();
+        let lease = self.api.get_opt(&self.settings.name).await?;
+        let spec = lease.as_ref().and_then(|lease| lease.spec.clone()).unwrap_or_default();
+        if self.seen.as_ref().is_none_or(|(seen, _)| *seen != spec) {
+            self.seen = Some((spec.clone(), started));
+        }
+        let unchanged_for = self.seen.as_ref().map_or(Duration::ZERO, |(_, at)| started - *at);
+        let observed = lease
+            .as_ref()
+            .map(|_| Observed { holder: spec.holder_identity.as_deref(), unchanged_for });
+        let duration = spec
+            .lease_duration_seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map_or(self.settings.duration, Duration::from_secs);
+        let step = plan(observed, &self.settings.identity, duration);
+        let params = PostParams::default();
+        match (step, lease) {
+            (Step::Wait, _) => {
+                self.renewed = None;
+                return Ok(());
+            }
+            (Step::Renew | Step::TakeOver, Some(mut lease)) => {
+                lease.spec = Some(self.spec(&spec, step));
+                self.api.replace(&self.settings.name, &params, &lease).await?;
+            }
+            (Step::Create | Step::Renew | Step::TakeOver, _) => {
+                let metadata = ObjectMeta {
+                    name: Some(self.settings.name.clone()),
+                    namespace: Some(self.settings.namespace.clone()),
+                    ..ObjectMeta::default()
+                };
+                let spec = self.spec(&LeaseSpec::default(), Step::Create);
+                self.api.create(&params, &Lease { metadata, spec: Some(spec) }).await?;
+            }
+        }
+        self.renewed = Some(started);
+        Ok(())
+    }
+
+    fn spec(&self, old: &LeaseSpec, step: Step) -> LeaseSpec {
+        let now = Some(MicroTime(Timestamp::now()));
+        let is_renewal = step == Step::Renew;
+        let transitions = old.lease_transitions.unwrap_or(0);
+        LeaseSpec {
+            holder_identity: Some(self.settings.identity.clone()),
+            lease_duration_seconds: i32::try_from(self.settings.duration.as_secs()).ok(),
+            acquire_time: if is_renewal { old.acquire_time.clone() } else { now.clone() },
+            renew_time: now,
+            lease_transitions: Some(transitions + i32::from(step == Step::TakeOver)),
+            ..LeaseSpec::default()
+        }
+    }
+
+    /// Lets go of the lease, so that another replica need not wait for its end.
+    async fn release(&mut self) {
+        if self.renewed.is_none() {
+            return;
+        }
+        let release = async {
+            let mut lease = self.api.get(&self.settings.name).await?;
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() == Some(&self.settings.identity) {
+                spec.holder_identity = Some(String::new());
+                spec.lease_duration_seconds = Some(1);
+                self.api.replace(&self.settings.name, &PostParams::default(), &lease).await?;
+            }
+            Ok::<_, kube::Error>(())
+        };
+        // Nothing is lost if this fails: the lease ends by itself.
+        if let Ok(Err(error)) = tokio::time::timeout(self.settings.retry_period, release).await {
+            debug!(lease = %self.settings.name, error = error_chain(&error), "not released");
+        }
+    }
+}
