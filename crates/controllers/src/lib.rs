@@ -1,0 +1,133 @@
+//! The controllers: each brings one aspect of the cluster closer to what is wanted.
+//!
+//! One module a controller: `plan.rs` decides, the shell beside it observes and carries out. They
+//! share one watch for each kind, and each acts under its own name.
+//!
+//! # Invariants
+//! - They know only the API, also in the API server's own process.
+//! - Every reconcile works from what is; running it twice does nothing the second time.
+//! - Nothing is done before the caches are full, or by a replica that does not lead.
+
+mod namespace;
+mod node_ipam;
+mod node_lifecycle;
+mod pod_gc;
+mod root_ca;
+mod service_account;
+mod watched;
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use wk_client::{Leadership, Outcome, WorkQueue};
+use wk_process::TaskGroup;
+
+pub use node_ipam::{Ipv4Range, RangeError};
+use watched::Watched;
+
+/// How the controllers work.
+#[derive(Clone, Debug)]
+pub struct ControllersConfig {
+    /// The cluster's CA, PEM, which every namespace gets to know.
+    pub ca_pem: String,
+    /// The range that the nodes' pod ranges are cut from; `None` leaves pod ranges to others.
+    pub cluster_cidr: Option<Ipv4Range>,
+    /// The prefix length of a node's pod range; at least the cluster range's, at most 30.
+    pub node_mask: u8,
+    /// How long a node may be silent before it counts as unreachable.
+    pub node_grace_period: Duration,
+    /// How many finished pods are kept.
+    pub finished_pods: usize,
+    /// Whether this replica is the one that acts.
+    pub leadership: Leadership,
+}
+
+impl ControllersConfig {
+    /// The rootless defaults: a /20 of 127.64.0.0/11 for each node, and Kubernetes' own figures
+    /// (50 s of silence, 12,500 finished pods), for a replica without others.
+    pub fn rootless(ca_pem: String) -> Self {
+        Self {
+            ca_pem,
+            cluster_cidr: Some(Ipv4Range::ROOTLESS_PODS),
+            node_mask: 20,
+            node_grace_period: Duration::from_secs(50),
+            finished_pods: 12_500,
+            leadership: Leadership::alone(),
+        }
+    }
+}
+
+/// All controllers of this crate.
+#[derive(Debug)]
+pub struct Controllers;
+
+impl Controllers {
+    /// Starts them in tasks of `group`; returns at once.
+    ///
+    /// `client_for` gives the client that acts as a user: `system:kube-controller-manager` for the
+    /// watches and `system:serviceaccount:kube-system:NAME-controller` for each controller. It may
+    /// give the same client for all.
+    pub fn run(client_for: impl Fn(&str) -> Client, config: ControllersConfig, group: &TaskGroup) {
+        let watched = Watched::start(&client_for("system:kube-controller-manager"), group);
+        let shell = Shell { group: group.clone(), leadership: config.leadership.clone(), watched };
+        let client = |name: &str| {
+            client_for(&format!("system:serviceaccount:kube-system:{name}-controller"))
+        };
+        namespace::run(&client("namespace"), &shell);
+        service_account::run(client("service-account"), &shell);
+        root_ca::run(client("root-ca-certificate-publisher"), config.ca_pem, &shell);
+        if let Some(range) = config.cluster_cidr {
+            node_ipam::run(client("node-ipam"), range, config.node_mask, &shell);
+        }
+        pod_gc::run(client("pod-garbage-collector"), config.finished_pods, &shell);
+        node_lifecycle::run(&client("node"), config.node_grace_period, &shell);
+    }
+}
+
+/// What all shells share.
+#[derive(Clone)]
+struct Shell {
+    group: TaskGroup,
+    leadership: Leadership,
+    watched: Arc<Watched>,
+}
+
+impl Shell {
+    /// Works on the keys of `queue` once the caches are full and while this replica leads.
+    fn run<K, F, Fut>(&self, name: &str, queue: &WorkQueue<K>, workers: usize, reconcile: F)
+    where
+        K: Clone + Eq + Hash + std::fmt::Display + Send + Sync + 'static,
+        F: Fn(K) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Outcome, kube::Error>> + Send + 'static,
+    {
+        let (leadership, watched) = (self.leadership.clone(), Arc::clone(&self.watched));
+        queue.run(&self.group, format!("{name} controller"), workers, move |key| {
+            let (mut leadership, watched) = (leadership.clone(), Arc::clone(&watched));
+            let work = reconcile(key);
+            async move {
+                watched.ready().await;
+                leadership.acquired().await;
+                work.await
+            }
+        });
+    }
+}
+
+/// Whether a write failed because what it is about, or its namespace, is gone or going.
+fn is_gone(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 404
+        || status.code == 403 && causes.into_iter().any(|one| one.reason == "NamespaceTerminating")
+}
+
+/// Makes "it is gone already" a success.
+fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match result {
+        Err(error) if !is_gone(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
