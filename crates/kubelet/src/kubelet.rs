@@ -1,0 +1,267 @@
+//! Puts a kubelet together and starts it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::future::join_all;
+use parking_lot::RwLock;
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tracing::{info, warn};
+use wk_client::EventRecorder;
+use wk_process::{BoxError, TaskGroup};
+
+use crate::config::{KubeletConfig, Parts};
+use crate::machine::Machine;
+use crate::node::{Described, NodeKeeper};
+use crate::objects::Objects;
+use crate::probes::{self, Probes};
+use crate::shared::Shared;
+use crate::timers::{self, Timers};
+use crate::{http, pods};
+
+/// Statuses that are written at a time.
+const WRITES: usize = 32;
+/// Open files that the process needs beside its pods.
+const FILES_RESERVED: u64 = 256;
+/// Open files that a pod needs: a listener, a log, and connections.
+const FILES_PER_POD: u64 = 4;
+
+/// Why a kubelet did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its folders could not be made.
+    #[error("node folder `{path}` could not be made")]
+    Folder {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The limit of open files leaves no room for pods.
+    #[error(
+        "the limit of open files, {open_files}, leaves no room for pods; raise it (`ulimit -n`)"
+    )]
+    OpenFiles {
+        /// The limit.
+        open_files: u64,
+    },
+}
+
+/// The agent of one node: runs the pods that are bound to it.
+pub struct Kubelet {
+    pub(crate) shared: Arc<Shared>,
+    ready: watch::Receiver<bool>,
+}
+
+impl fmt::Debug for Kubelet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kubelet")
+            .field("node", &self.shared.config.node_name)
+            .field("pods", &self.shared.pods.read().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kubelet {
+    /// Starts the kubelet's tasks in `group` and returns at once.
+    ///
+    /// The node registers, waits for its range of pod addresses, and takes pods from then on;
+    /// [`Kubelet::ready`] says when. An API server that cannot be reached is waited for.
+    ///
+    /// # Errors
+    /// [`StartError`], before any task is started.
+    pub fn start(
+        config: KubeletConfig,
+        parts: Parts,
+        group: &TaskGroup,
+    ) -> Result<Arc<Self>, StartError> {
+        for folder in [config.data_dir.join("pods"), config.data_dir.join("logs").join("pods")] {
+            std::fs::create_dir_all(&folder)
+                .map_err(|source| StartError::Folder { path: folder, source })?;
+        }
+        let described = describe(&config, &parts)?;
+        let (timers, pending_times) = Timers::new();
+        let (probes, pending_probes) = Probes::new();
+        let (changes, changed) = mpsc::channel(256);
+        let host = Some(config.node_name.clone());
+        let shared = Arc::new(Shared {
+            allocatable: Machine::read(&config.data_dir).allocatable(),
+            max_pods: described.max_pods,
+            objects: Arc::new(Objects::new(parts.client.clone(), group.clone(), changes)),
+            events: EventRecorder::start(parts.client.clone(), "kubelet", host, group),
+            client: parts.client,
+            runtimes: parts.runtimes,
+            images: parts.images,
+            network: OnceLock::new(),
+            pods: RwLock::new(HashMap::new()),
+            timers,
+            probes,
+            writes: Semaphore::new(WRITES),
+            tasks: group.clone(),
+            exits: broadcast::Sender::new(1024),
+            frozen: AtomicBool::new(false),
+            config,
+        });
+        let (ready_now, ready) = watch::channel(false);
+        spawn_followers(&shared, changed);
+        spawn_clocks(&shared, pending_times, pending_probes);
+        let keeper = NodeKeeper {
+            client: shared.client.clone(),
+            config: shared.config.clone(),
+            described: Arc::new(described),
+        };
+        let network = parts.network;
+        let main = Arc::clone(&shared);
+        group.spawn("kubelet", async move {
+            let token = main.tasks.token();
+            let prepare = Box::pin(prepare(&main, &keeper, &*network));
+            match token.run_until_cancelled(prepare).await {
+                None => return Ok(()),
+                Some(prepared) => prepared?,
+            }
+            // Whoever waits may have gone.
+            let _waiting = ready_now.send(true);
+            pods::follow(main).await
+        });
+        Ok(Arc::new(Self { shared, ready }))
+    }
+
+    /// Waits until the node has registered and takes pods. Cancel safe.
+    pub async fn ready(&self) {
+        let mut ready = self.ready.clone();
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            // The kubelet has failed, which its task group tells.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ends all containers of this node, with `grace` (wall-clock) for each, all at once.
+    ///
+    /// For a process that goes down with its runtime: the pods stay in the API as they are, and are
+    /// started again when the node comes back. Nothing is started or reported from now on.
+    pub async fn stop_containers(&self, grace: Duration) {
+        self.shared.frozen.store(true, Ordering::Release);
+        for runtime in self.shared.runtimes.all() {
+            let all = match runtime.list().await {
+                Ok(all) => all,
+                Err(error) => {
+                    warn!(%error, "containers cannot be listed");
+                    continue;
+                }
+            };
+            let stops = all.iter().map(|container| async {
+                if let Err(error) = runtime.stop(&container.id, grace).await {
+                    warn!(container = %container.id, %error, "container could not be stopped");
+                }
+            });
+            join_all(stops).await;
+        }
+    }
+
+    /// The kubelet's own HTTP API: `/healthz`, `/pods`, `/containerLogs/...`, `/metrics`,
+    /// `/metrics/resource`, `/stats/summary`.
+    ///
+    /// It checks nobody: whoever serves it has to know who asks.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        http::router(Arc::clone(&self.shared))
+    }
+}
+
+fn describe(config: &KubeletConfig, parts: &Parts) -> Result<Described, StartError> {
+    let mut max_pods = config.max_pods;
+    let mut pods_lowered = None;
+    if let Some(open_files) = config.open_files {
+        let room = open_files.saturating_sub(FILES_RESERVED) / FILES_PER_POD;
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        if room == 0 {
+            return Err(StartError::OpenFiles { open_files });
+        }
+        if room < max_pods {
+            let why = format!(
+                "the limit of open files, {open_files}, allows {room} pods instead of {max_pods}; \
+                 raise it (`ulimit -n`) and start again"
+            );
+            warn!(max_pods, room, open_files, "fewer pods than configured");
+            pods_lowered = Some(why);
+            max_pods = room;
+        }
+    }
+    Ok(Described { runtime_version: parts.runtimes.wasm.version(), max_pods, pods_lowered })
+}
+
+fn spawn_followers(shared: &Arc<Shared>, changed: mpsc::Receiver<Vec<String>>) {
+    let group = &shared.tasks;
+    let runtimes = [(false, Some(&shared.runtimes.wasm)), (true, shared.runtimes.linux.as_ref())];
+    for (linux, runtime) in runtimes {
+        let Some(runtime) = runtime else { continue };
+        let exits = runtime.watch();
+        group.spawn("container exits", pods::follow_exits(Arc::clone(shared), linux, exits));
+    }
+    group.spawn("pod objects", pods::follow_objects(Arc::clone(shared), changed));
+}
+
+fn spawn_clocks(
+    shared: &Arc<Shared>,
+    pending_times: timers::Pending,
+    pending_probes: probes::Pending,
+) {
+    let group = &shared.tasks;
+    let (woken, token) = (Arc::clone(shared), group.token());
+    group.spawn("pod timers", async move {
+        let wake = |uid: &str| {
+            if let Some(entry) = woken.entry(uid) {
+                woken.wake(&entry);
+            }
+        };
+        timers::run(pending_times, token, wake).await;
+        Ok(())
+    });
+    let probing = Arc::clone(shared);
+    group.spawn("probes", async move {
+        probes::run(probing, pending_probes).await;
+        Ok(())
+    });
+}
+
+/// Registers the node and opens its network.
+async fn prepare(
+    shared: &Arc<Shared>,
+    keeper: &NodeKeeper,
+    network: &dyn wk_network::PodNetworkFactory,
+) -> Result<(), BoxError> {
+    let backoff =
+        wk_client::Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(10) };
+    let mut failures = 0;
+    let node = loop {
+        match keeper.register().await {
+            Ok(node) => break node,
+            Err(error) => {
+                failures += 1;
+                warn!(%error, "node could not be registered, trying again");
+                tokio::time::sleep(backoff.delay(failures, 0.0)).await;
+            }
+        }
+    };
+    let group = &shared.tasks;
+    let uid = node.metadata.uid.clone().unwrap_or_default();
+    let (lease, token) = (keeper.clone(), group.token());
+    group.spawn("node lease", async move {
+        lease.keep_lease(uid, token).await;
+        Ok(())
+    });
+    let (status, token) = (keeper.clone(), group.token());
+    group.spawn("node status", async move {
+        status.keep_status(token).await;
+        Ok(())
+    });
+    let range = keeper.pod_cidr(node).await?;
+    let opened = network.open(range, shared.config.node_ip).await?;
+    info!(%range, "pod network opened");
+    if shared.network.set(opened).is_err() {
+        return Err("the pod network was opened twice".into());
+    }
+    Ok(())
+}

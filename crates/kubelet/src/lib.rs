@@ -1,0 +1,39 @@
+//! The agent of one node: takes the pods that are bound to it and keeps them running.
+//!
+//! A watch tells of pods. For each change one worker asks the pure [`plan`](plan::plan) what to do,
+//! carries the steps out through a [`Runtime`](wk_runtime::Runtime), and ends when nothing is left
+//! but to wait: an idle pod has no task and no timer. Statuses are written beside that, many at a
+//! time, and never hold a start up.
+//!
+//! # Invariants
+//! - A client like any other: sees only the API, never the store.
+//! - Knows no runtime, network or registry by name; they are [`Parts`].
+//! - Nothing that a pod asks for is ignored in silence: what this node cannot do is an event and a
+//!   waiting reason that says so.
+//! - What the API says is observed again after a restart; only logs and volumes are on disk.
+
+mod config;
+mod env;
+mod http;
+mod images;
+mod kubelet;
+mod logs;
+mod machine;
+mod node;
+mod objects;
+pub mod plan;
+mod pods;
+mod probes;
+mod report;
+mod shared;
+mod state;
+mod status;
+mod support;
+mod timers;
+mod volumes;
+mod worker;
+
+pub use config::{DEFAULT_MAX_PODS, KubeletConfig, Parts, Runtimes};
+pub use http::ServeError;
+pub use images::Images;
+pub use kubelet::{Kubelet, StartError};

@@ -1,0 +1,259 @@
+//! The ConfigMaps and Secrets that pods of this node use, and no others.
+//!
+//! Each is watched by name for as long as a pod needs it, so that a missing one that appears, and a
+//! changed one, wakes its pods at once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use wk_process::TaskGroup;
+
+/// How long the API server may take to say whether an object exists.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
+/// Which kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum ObjectKind {
+    ConfigMap,
+    Secret,
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+        })
+    }
+}
+
+/// One object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ObjectKey {
+    pub(crate) kind: ObjectKind,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+/// Its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectData {
+    pub(crate) values: BTreeMap<String, Vec<u8>>,
+}
+
+impl From<ConfigMap> for ObjectData {
+    fn from(object: ConfigMap) -> Self {
+        let text = object.data.into_iter().flatten().map(|(key, text)| (key, text.into_bytes()));
+        let binary = object.binary_data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
+        Self { values: text.chain(binary).collect() }
+    }
+}
+
+impl From<Secret> for ObjectData {
+    fn from(object: Secret) -> Self {
+        let values = object.data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
+        Self { values: values.collect() }
+    }
+}
+
+/// Objects that could be looked up, by key; a missing object is `None`.
+pub(crate) type Found = HashMap<(ObjectKind, String), Option<Arc<ObjectData>>>;
+
+#[derive(Clone, Debug)]
+enum State {
+    Unknown,
+    Missing,
+    Present(Arc<ObjectData>),
+    Unavailable(String),
+}
+
+#[derive(Debug)]
+struct Watched {
+    state: watch::Sender<State>,
+    users: Mutex<HashSet<String>>,
+    end: CancellationToken,
+}
+
+/// The watched objects.
+pub(crate) struct Objects {
+    client: Client,
+    tasks: TaskGroup,
+    watched: Mutex<HashMap<ObjectKey, Arc<Watched>>>,
+    changes: mpsc::Sender<Vec<String>>,
+}
+
+impl Objects {
+    /// No objects yet; the uids of pods whose objects change are sent to `changes`.
+    pub(crate) fn new(
+        client: Client,
+        tasks: TaskGroup,
+        changes: mpsc::Sender<Vec<String>>,
+    ) -> Self {
+        Self { client, tasks, watched: Mutex::default(), changes }
+    }
+
+    /// All of `wanted` in one namespace, watched for the pod from now on.
+    ///
+    /// # Errors
+    /// The text of the API server's refusal, or that it did not answer.
+    pub(crate) async fn fetch(
+        self: &Arc<Self>,
+        namespace: &str,
+        wanted: impl IntoIterator<Item = (ObjectKind, String)>,
+        pod_uid: &str,
+        used: &mut Vec<ObjectKey>,
+    ) -> Result<Found, String> {
+        let mut found = Found::new();
+        for (kind, name) in wanted {
+            if found.contains_key(&(kind, name.clone())) {
+                continue;
+            }
+            let key = ObjectKey { kind, namespace: namespace.to_owned(), name: name.clone() };
+            if !used.contains(&key) {
+                used.push(key.clone());
+            }
+            let object = self.get(&key, pod_uid).await?;
+            found.insert((kind, name), object);
+        }
+        Ok(found)
+    }
+
+    async fn get(
+        self: &Arc<Self>,
+        key: &ObjectKey,
+        pod_uid: &str,
+    ) -> Result<Option<Arc<ObjectData>>, String> {
+        let watched = self.watched(key, pod_uid);
+        let mut state = watched.state.subscribe();
+        let known = async {
+            let known = state.wait_for(|state| !matches!(state, State::Unknown)).await;
+            known.map_or(State::Unknown, |state| state.clone())
+        };
+        match tokio::time::timeout(FIRST_ANSWER, known).await {
+            Ok(State::Present(data)) => Ok(Some(data)),
+            Ok(State::Missing) => Ok(None),
+            Ok(State::Unavailable(error)) => Err(error),
+            Ok(State::Unknown) | Err(_) => Err(format!(
+                "{} \"{}\" could not be read: the API server did not answer within {FIRST_ANSWER:?}",
+                key.kind, key.name
+            )),
+        }
+    }
+
+    fn watched(self: &Arc<Self>, key: &ObjectKey, pod_uid: &str) -> Arc<Watched> {
+        let mut all = self.watched.lock();
+        let watched = all.entry(key.clone()).or_insert_with(|| {
+            let watched = Arc::new(Watched {
+                state: watch::Sender::new(State::Unknown),
+                users: Mutex::default(),
+                end: self.tasks.token().child_token(),
+            });
+            let (this, key, task) = (Arc::clone(self), key.clone(), Arc::clone(&watched));
+            self.tasks.spawn_quiet("watch object", async move {
+                let end = task.end.clone();
+                let follow = async {
+                    match key.kind {
+                        ObjectKind::ConfigMap => this.follow::<ConfigMap>(&key, &task).await,
+                        ObjectKind::Secret => this.follow::<Secret>(&key, &task).await,
+                    }
+                };
+                let _ended = end.run_until_cancelled(follow).await;
+            });
+            watched
+        });
+        watched.users.lock().insert(pod_uid.to_owned());
+        Arc::clone(watched)
+    }
+
+    async fn follow<K>(&self, key: &ObjectKey, watched: &Watched)
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + fmt::Debug
+            + Send
+            + 'static,
+        ObjectData: From<K>,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), &key.namespace);
+        let config = watcher::Config::default()
+            .fields(&format!("metadata.name={}", key.name))
+            .streaming_lists();
+        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let mut listed = None;
+        while let Some(event) = events.next().await {
+            let state = match event {
+                Ok(Event::Init) => {
+                    listed = None;
+                    continue;
+                }
+                Ok(Event::InitApply(object)) => {
+                    listed = Some(object);
+                    continue;
+                }
+                Ok(Event::InitDone) => listed
+                    .take()
+                    .map_or(State::Missing, |object| State::Present(Arc::new(object.into()))),
+                Ok(Event::Apply(object)) => State::Present(Arc::new(object.into())),
+                Ok(Event::Delete(_)) => State::Missing,
+                Err(error) => {
+                    debug!(object = %key.name, %error, "watch failed");
+                    if !matches!(*watched.state.borrow(), State::Unknown) {
+                        // What was known stays true until something newer is known.
+                        continue;
+                    }
+                    State::Unavailable(format!("{} \"{}\": {error}", key.kind, key.name))
+                }
+            };
+            let before = watched.state.send_replace(state.clone());
+            let same = match (&before, &state) {
+                (State::Unknown, _) | (State::Missing, State::Missing) => true,
+                (State::Present(old), State::Present(new)) => old == new,
+                _ => false,
+            };
+            if !same {
+                let users = watched.users.lock().iter().cloned().collect();
+                if self.changes.send(users).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Notes that a pod needs none of these any more.
+    pub(crate) fn release(&self, pod_uid: &str, used: &[ObjectKey]) {
+        let mut all = self.watched.lock();
+        for key in used {
+            let Some(watched) = all.get(key) else { continue };
+            let unused = {
+                let mut users = watched.users.lock();
+                users.remove(pod_uid);
+                users.is_empty()
+            };
+            if unused {
+                watched.end.cancel();
+                all.remove(key);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Objects")
+            .field("watched", &self.watched.lock().len())
+            .finish_non_exhaustive()
+    }
+}

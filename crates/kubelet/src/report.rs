@@ -1,0 +1,105 @@
+//! Writes pods' statuses, many at a time and never in the way of a pod that starts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use tracing::{debug, warn};
+use wk_client::Backoff;
+
+use crate::shared::Shared;
+use crate::state::{Change, PodEntry};
+use crate::status::{self, Surroundings};
+
+const RETRY: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(30) };
+
+/// What became of one attempt to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The API has the status, or the pod is not there any more.
+    Done,
+    /// It has to be tried again.
+    Failed,
+}
+
+/// Has the pod's status written soon; asking often costs little.
+pub(crate) fn ask(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
+    if shared.frozen.load(Ordering::Acquire) || !entry.lock().writer.ask() {
+        return;
+    }
+    let (shared, entry) = (Arc::clone(shared), Arc::clone(entry));
+    shared.tasks.clone().spawn_quiet("pod status", async move {
+        let token = shared.tasks.token();
+        // What could not be written by then is found out anew after the next start.
+        let _ended = token.run_until_cancelled(write_all(&shared, &entry)).await;
+    });
+}
+
+async fn write_all(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
+    let mut failures = 0;
+    loop {
+        let written = {
+            let Ok(_permit) = shared.writes.acquire().await else { return };
+            write(shared, entry).await
+        };
+        if written == Written::Failed {
+            failures += 1;
+            let jitter = f64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) / 1e9;
+            tokio::time::sleep(RETRY.delay(failures, jitter)).await;
+            continue;
+        }
+        failures = 0;
+        let mut inner = entry.lock();
+        if !inner.writer.done() {
+            inner.slim();
+            return;
+        }
+    }
+}
+
+/// Writes the pod's status now, if it differs from what the API has.
+pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Written {
+    let patch = {
+        let mut inner = entry.lock();
+        if inner.gone {
+            return Written::Done;
+        }
+        let pod = inner.pod();
+        let around = Surroundings {
+            node_ip: shared.config.node_ip,
+            now: Timestamp::now(),
+            wasm_scheme: shared.scheme(false),
+            linux_scheme: shared.scheme(true),
+        };
+        let desired = status::desired(&pod, &inner, around);
+        status::patch(&pod, &desired)
+    };
+    let Some(patch) = patch else { return Written::Done };
+    let api = shared.pod_api(&entry.key);
+    let params = PatchParams::default();
+    match api.patch_status(&entry.key.name, &params, &Patch::Strategic(patch)).await {
+        Ok(pod) => {
+            // The answer may tell of a change before the watch does, which is then silent about it.
+            match entry.observe(pod) {
+                Change::Nothing => {}
+                Change::Spec => shared.wake(entry),
+                Change::Deletion => {
+                    entry.interrupt.notify_one();
+                    shared.wake(entry);
+                }
+            }
+            Written::Done
+        }
+        // Deleted, or replaced by another pod of the same name: the watch tells.
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {
+            debug!(pod = %entry.key.name, code = status.code, "status not written, pod is gone");
+            Written::Done
+        }
+        Err(error) => {
+            warn!(pod = %entry.key.name, %error, "status could not be written");
+            Written::Failed
+        }
+    }
+}

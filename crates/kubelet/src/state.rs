@@ -1,0 +1,541 @@
+//! What the kubelet remembers of one pod.
+//!
+//! An idle pod costs memory and nothing else: its object is kept as compact JSON and parsed again
+//! when there is something to do, and its containers are a few words each.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use wk_runtime::{ContainerId, PodRef};
+
+use crate::objects::ObjectKey;
+use crate::plan::{ContainerView, Observed, PodView, RestartRule, Role};
+
+/// How a container ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Termination {
+    pub(crate) container_id: Box<str>,
+    pub(crate) exit_code: i32,
+    pub(crate) reason: Box<str>,
+    pub(crate) message: Box<str>,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) finished_at: Timestamp,
+}
+
+/// Where a container is in its life.
+#[derive(Clone, Debug)]
+pub(crate) enum Phase {
+    NotStarted,
+    Running { id: ContainerId, since: Timestamp },
+    Exited(Box<Termination>),
+}
+
+/// Why a container waits instead of running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitReason {
+    ContainerCreating,
+    PodInitializing,
+    CrashLoopBackOff,
+    ErrImagePull,
+    ImagePullBackOff,
+    ErrImageNeverPull,
+    InvalidImageName,
+    CreateContainerConfigError,
+    CreateContainerError,
+    RunContainerError,
+}
+
+impl WaitReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ContainerCreating => "ContainerCreating",
+            Self::PodInitializing => "PodInitializing",
+            Self::CrashLoopBackOff => "CrashLoopBackOff",
+            Self::ErrImagePull => "ErrImagePull",
+            Self::ImagePullBackOff => "ImagePullBackOff",
+            Self::ErrImageNeverPull => "ErrImageNeverPull",
+            Self::InvalidImageName => "InvalidImageName",
+            Self::CreateContainerConfigError => "CreateContainerConfigError",
+            Self::CreateContainerError => "CreateContainerError",
+            Self::RunContainerError => "RunContainerError",
+        }
+    }
+}
+
+/// A container that is not to be started before some time.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    pub(crate) reason: WaitReason,
+    pub(crate) message: Box<str>,
+    pub(crate) until: Timestamp,
+    /// Whether it ends as soon as a ConfigMap or Secret of the pod changes.
+    pub(crate) on_objects: bool,
+}
+
+/// A failed pull, until it is tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct PullBackoff {
+    pub(crate) until: Timestamp,
+    pub(crate) delay: Duration,
+    pub(crate) error: Box<str>,
+}
+
+/// One container of a pod.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) name: Box<str>,
+    /// Number of the current or last run; of the next one if it has not run yet.
+    pub(crate) attempt: u32,
+    pub(crate) phase: Phase,
+    /// The end of the run before.
+    pub(crate) last: Option<Box<Termination>>,
+    pub(crate) hold: Option<Box<Hold>>,
+    pub(crate) pull: Option<Box<PullBackoff>>,
+    pub(crate) backoff: Option<Duration>,
+    pub(crate) ready: bool,
+    pub(crate) started: bool,
+    /// What a probe said before the container was to be ended.
+    pub(crate) unhealthy: Option<Box<str>>,
+    pub(crate) image_id: Box<str>,
+    pub(crate) linux: bool,
+    /// Whether it has ended since the worker last looked.
+    pub(crate) fresh_exit: bool,
+}
+
+impl Record {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            attempt: 0,
+            phase: Phase::NotStarted,
+            last: None,
+            hold: None,
+            pull: None,
+            backoff: None,
+            ready: false,
+            started: false,
+            unhealthy: None,
+            image_id: Box::default(),
+            linux: false,
+            fresh_exit: false,
+        }
+    }
+
+    pub(crate) fn running_id(&self) -> Option<&ContainerId> {
+        match &self.phase {
+            Phase::Running { id, .. } => Some(id),
+            Phase::NotStarted | Phase::Exited(_) => None,
+        }
+    }
+
+    pub(crate) fn exited(&self) -> Option<&Termination> {
+        match &self.phase {
+            Phase::Exited(end) => Some(end),
+            Phase::NotStarted | Phase::Running { .. } => None,
+        }
+    }
+
+    fn observed(&self) -> Observed {
+        match &self.phase {
+            Phase::NotStarted => Observed::NotStarted,
+            Phase::Running { .. } => Observed::Running { started: self.started },
+            Phase::Exited(end) => {
+                Observed::Exited { success: end.exit_code == 0, finished_at: end.finished_at }
+            }
+        }
+    }
+}
+
+/// Whether something works on a pod, and whether it has to look again when it is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Activity {
+    #[default]
+    Idle,
+    Busy,
+    Again,
+}
+
+impl Activity {
+    /// Notes that there is work; true if somebody has to be started for it.
+    pub(crate) fn ask(&mut self) -> bool {
+        let start = *self == Self::Idle;
+        *self = if start { Self::Busy } else { Self::Again };
+        start
+    }
+
+    /// Notes that the work is done; true if there is more.
+    pub(crate) fn done(&mut self) -> bool {
+        let more = *self == Self::Again;
+        *self = if more { Self::Busy } else { Self::Idle };
+        more
+    }
+}
+
+/// The folders of a pod's volumes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Volumes {
+    #[default]
+    Pending,
+    Ready,
+    Failed(Box<str>),
+}
+
+/// A pod that failed as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: &'static str,
+    pub(crate) message: Box<str>,
+}
+
+/// The changing part of a [`PodEntry`].
+#[derive(Debug)]
+pub(crate) struct Inner {
+    json: Box<[u8]>,
+    live: Option<Arc<Pod>>,
+    version: u64,
+    /// Deleted from the API without waiting for the kubelet.
+    pub(crate) gone: bool,
+    pub(crate) records: Vec<Record>,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) volumes: Volumes,
+    pub(crate) failure: Option<Failure>,
+    /// All has ended, and what the pod held was given back.
+    pub(crate) released: bool,
+    pub(crate) worker: Activity,
+    pub(crate) writer: Activity,
+    /// The ConfigMaps and Secrets whose changes concern the pod.
+    pub(crate) objects: Vec<ObjectKey>,
+}
+
+/// One pod of this node.
+#[derive(Debug)]
+pub(crate) struct PodEntry {
+    pub(crate) key: PodRef,
+    /// Told when whatever the worker waits for should be looked at again.
+    pub(crate) interrupt: Notify,
+    inner: Mutex<Inner>,
+}
+
+/// What a newer object of a pod means to the kubelet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Only what the kubelet itself reported.
+    Nothing,
+    /// Labels, annotations or the specification.
+    Spec,
+    /// It is to be deleted, or with less grace than before.
+    Deletion,
+}
+
+impl PodEntry {
+    /// A pod seen for the first time; its containers are as `records` says.
+    pub(crate) fn new(pod: Pod, records: Vec<Record>, now: Timestamp) -> Self {
+        let key = pod_ref(&pod);
+        let status = pod.status.as_ref();
+        let started_at = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
+        let phase = status.and_then(|status| status.phase.as_deref());
+        let inner = Inner {
+            json: Box::default(),
+            live: None,
+            version: 0,
+            gone: false,
+            records,
+            ip: None,
+            started_at: started_at.unwrap_or(now),
+            volumes: Volumes::Pending,
+            failure: None,
+            released: matches!(phase, Some("Succeeded" | "Failed")),
+            worker: Activity::Idle,
+            writer: Activity::Idle,
+            objects: Vec::new(),
+        };
+        let entry = Self { key, interrupt: Notify::new(), inner: Mutex::new(inner) };
+        entry.observe(pod);
+        entry
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
+    }
+
+    /// Takes a newer object of the pod; an older one changes nothing.
+    pub(crate) fn observe(&self, mut pod: Pod) -> Change {
+        pod.metadata.managed_fields = None;
+        let version = pod.metadata.resource_version.as_deref();
+        let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
+        let mut inner = self.lock();
+        let known = inner.version > 0;
+        if known && version <= inner.version {
+            return Change::Nothing;
+        }
+        let change = if known { difference(&inner.pod(), &pod) } else { Change::Spec };
+        inner.version = version;
+        inner.json = serde_json::to_vec(&pod).unwrap_or_default().into_boxed_slice();
+        inner.live = Some(Arc::new(pod));
+        if inner.worker == Activity::Idle
+            && inner.writer == Activity::Idle
+            && change == Change::Nothing
+        {
+            inner.live = None;
+        }
+        change
+    }
+
+    /// The pod as it was last seen.
+    pub(crate) fn pod(&self) -> Arc<Pod> {
+        self.lock().pod()
+    }
+}
+
+impl Inner {
+    /// The pod as it was last seen.
+    pub(crate) fn pod(&mut self) -> Arc<Pod> {
+        if let Some(pod) = &self.live {
+            return Arc::clone(pod);
+        }
+        let pod = Arc::new(serde_json::from_slice::<Pod>(&self.json).unwrap_or_default());
+        self.live = Some(Arc::clone(&pod));
+        pod
+    }
+
+    /// Drops the parsed form, unless somebody is about to need it.
+    pub(crate) fn slim(&mut self) {
+        if self.worker == Activity::Idle && self.writer == Activity::Idle {
+            self.live = None;
+        }
+    }
+
+    /// The record of a container.
+    pub(crate) fn record(&mut self, name: &str) -> Option<&mut Record> {
+        self.records.iter_mut().find(|record| &*record.name == name)
+    }
+
+    /// Whether the pod has an end, so that nothing may start any more.
+    pub(crate) fn is_stopping(&self, pod: &Pod) -> bool {
+        self.gone
+            || self.released
+            || self.failure.is_some()
+            || pod.metadata.deletion_timestamp.is_some()
+    }
+
+    /// The pod for [`plan`](crate::plan::plan).
+    pub(crate) fn view(&self, pod: &Pod) -> PodView {
+        let default_spec = PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&default_spec);
+        let containers = all_containers(spec).zip(&self.records);
+        let containers = containers.map(|((role, _), record)| ContainerView {
+            role,
+            restart: restart_rule(role, spec.restart_policy.as_deref()),
+            observed: record.observed(),
+            held_until: record.hold.as_ref().map(|hold| hold.until),
+            backoff: record.backoff,
+            unhealthy: record.unhealthy.is_some(),
+        });
+        let deadline = spec.active_deadline_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        PodView {
+            containers: containers.collect(),
+            stopping: self.is_stopping(pod),
+            deadline: deadline.map(|seconds| self.started_at + Duration::from_secs(seconds)),
+        }
+    }
+}
+
+/// What matters to the kubelet in the step from one object to the next.
+fn difference(old: &Pod, new: &Pod) -> Change {
+    let (was, is) = (&old.metadata, &new.metadata);
+    if was.deletion_timestamp.is_none() && is.deletion_timestamp.is_some()
+        || is.deletion_grace_period_seconds < was.deletion_grace_period_seconds
+    {
+        return Change::Deletion;
+    }
+    if was.labels == is.labels && was.annotations == is.annotations && old.spec == new.spec {
+        return Change::Nothing;
+    }
+    Change::Spec
+}
+
+/// Namespace, name and uid of a pod.
+pub(crate) fn pod_ref(pod: &Pod) -> PodRef {
+    PodRef {
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        uid: pod.metadata.uid.clone().unwrap_or_default(),
+    }
+}
+
+/// All containers in the order of [`Inner::records`]: init containers first.
+pub(crate) fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (Role, &Container)> {
+    let init = spec.init_containers.iter().flatten().map(|container| {
+        let sidecar = container.restart_policy.as_deref() == Some("Always");
+        (if sidecar { Role::Sidecar } else { Role::Init }, container)
+    });
+    init.chain(spec.containers.iter().map(|container| (Role::Main, container)))
+}
+
+fn restart_rule(role: Role, policy: Option<&str>) -> RestartRule {
+    match (role, policy) {
+        (Role::Sidecar, _) => RestartRule::Always,
+        (_, Some("Never")) => RestartRule::Never,
+        (_, Some("OnFailure")) | (Role::Init, _) => RestartRule::OnFailure,
+        (Role::Main, _) => RestartRule::Always,
+    }
+}
+
+/// The id of one run of a container on this node.
+pub(crate) fn container_id(pod_uid: &str, container: &str, attempt: u32) -> ContainerId {
+    ContainerId::new(format!("{pod_uid}_{container}_{attempt}"))
+}
+
+/// Uid of the pod and name of the container of an id made by [`container_id`].
+pub(crate) fn parse_container_id(id: &ContainerId) -> Option<(&str, &str)> {
+    let (rest, _attempt) = id.as_str().rsplit_once('_')?;
+    rest.rsplit_once('_')
+}
+
+/// The records for a pod that this process sees for the first time.
+///
+/// What the API says of its containers is taken over; of those that it thinks are running, only the
+/// ones that `alive` knows still are. `attempts` tells how many runs of a container left a log.
+pub(crate) fn restored(
+    pod: &Pod,
+    alive: impl Fn(&ContainerId) -> bool,
+    attempts: impl Fn(&str) -> u32,
+    now: Timestamp,
+) -> Vec<Record> {
+    let default_spec = PodSpec::default();
+    let spec = pod.spec.as_ref().unwrap_or(&default_spec);
+    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+    let status = pod.status.as_ref();
+    let reported = |name: &str| -> Option<&ContainerStatus> {
+        let status = status?;
+        let init = status.init_container_statuses.iter().flatten();
+        let mut all = init.chain(status.container_statuses.iter().flatten());
+        all.find(|status| status.name == name)
+    };
+    let record = |(_, container): (Role, &Container)| {
+        let mut record = Record::new(&container.name);
+        if let Some(status) = reported(&container.name) {
+            take_over(&mut record, status, uid, &alive, now);
+        }
+        // Runs that were never reported have left their logs.
+        let logged = attempts(&container.name);
+        match &record.phase {
+            Phase::NotStarted => record.attempt = record.attempt.max(logged),
+            Phase::Exited(_) => record.attempt = record.attempt.max(logged.saturating_sub(1)),
+            Phase::Running { .. } => {}
+        }
+        record
+    };
+    all_containers(spec).map(record).collect()
+}
+
+fn take_over(
+    record: &mut Record,
+    status: &ContainerStatus,
+    uid: &str,
+    alive: &impl Fn(&ContainerId) -> bool,
+    now: Timestamp,
+) {
+    record.attempt = u32::try_from(status.restart_count).unwrap_or_default();
+    record.image_id = status.image_id.as_str().into();
+    let terminated = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
+        let end = state.as_ref()?.terminated.as_ref()?;
+        Some(Box::new(Termination {
+            container_id: end.container_id.as_deref().unwrap_or_default().into(),
+            exit_code: end.exit_code,
+            reason: end.reason.as_deref().unwrap_or_default().into(),
+            message: end.message.as_deref().unwrap_or_default().into(),
+            started_at: end.started_at.as_ref().map(|time| time.0),
+            finished_at: end.finished_at.as_ref().map_or(now, |time| time.0),
+        }))
+    };
+    record.last = terminated(&status.last_state);
+    let running = status.state.as_ref().and_then(|state| state.running.as_ref());
+    if let Some(running) = running {
+        let since = running.started_at.as_ref().map_or(now, |time| time.0);
+        let id = container_id(uid, &record.name, record.attempt);
+        if alive(&id) {
+            record.started = status.started.unwrap_or(true);
+            record.phase = Phase::Running { id, since };
+        } else {
+            record.phase = Phase::Exited(Box::new(Termination {
+                container_id: status.container_id.as_deref().unwrap_or_default().into(),
+                exit_code: 255,
+                reason: "Unknown".into(),
+                message: "the node was restarted".into(),
+                started_at: Some(since),
+                finished_at: now,
+            }));
+        }
+    } else if let Some(end) = terminated(&status.state) {
+        record.phase = Phase::Exited(end);
+    } else if let Some(last) = record.last.take() {
+        // It waited for its next run.
+        record.phase = Phase::Exited(last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(status: &serde_json::Value) -> Pod {
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"namespace": "d", "name": "web", "uid": "u-1", "resourceVersion": "5"},
+            "spec": {"containers": [{"name": "a", "image": "a:1"}]},
+            "status": {"containerStatuses": [{
+                "name": "a", "image": "a:1", "imageID": "a", "ready": true, "restartCount": 2,
+                "state": status, "lastState": {},
+            }]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn containers_are_found_again_or_known_to_be_lost() {
+        let now = Timestamp::UNIX_EPOCH;
+        let running = pod(&serde_json::json!({"running": {}}));
+        let found = restored(&running, |id| id.as_str() == "u-1_a_2", |_| 3, now);
+        assert!(found[0].running_id().is_some());
+        let lost = restored(&running, |_| false, |_| 3, now);
+        assert_eq!(lost[0].exited().unwrap().exit_code, 255);
+        assert_eq!(lost[0].attempt, 2);
+        let unreported = restored(&running, |_| false, |_| 5, now);
+        assert_eq!(unreported[0].attempt, 4, "the log of run 4 was found");
+    }
+
+    #[test]
+    fn an_id_tells_its_pod_and_container() {
+        let id = container_id("u-1", "side-car", 12);
+        assert_eq!(parse_container_id(&id), Some(("u-1", "side-car")));
+        assert_eq!(parse_container_id(&ContainerId::new("x")), None);
+    }
+
+    #[test]
+    fn own_reports_are_no_change() {
+        let now = Timestamp::UNIX_EPOCH;
+        let entry = PodEntry::new(pod(&serde_json::json!({})), Vec::new(), now);
+        let mut newer = pod(&serde_json::json!({"running": {}}));
+        newer.metadata.resource_version = Some("6".into());
+        assert_eq!(entry.observe(newer.clone()), Change::Nothing);
+        newer.metadata.resource_version = Some("7".into());
+        newer.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        assert_eq!(entry.observe(newer.clone()), Change::Spec);
+        newer.metadata.resource_version = Some("8".into());
+        newer.metadata.deletion_grace_period_seconds = Some(30);
+        newer.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+        assert_eq!(entry.observe(newer.clone()), Change::Deletion);
+        newer.metadata.resource_version = Some("9".into());
+        newer.metadata.deletion_grace_period_seconds = Some(0);
+        assert_eq!(entry.observe(newer.clone()), Change::Deletion);
+        newer.metadata.labels = None;
+        assert_eq!(entry.observe(newer), Change::Nothing, "an older object");
+    }
+}

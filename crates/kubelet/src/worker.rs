@@ -1,0 +1,161 @@
+//! Carries out what [`plan`](crate::plan) decides for one pod, as long as there is something to do.
+
+pub(crate) mod ending;
+mod starting;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use tracing::debug;
+use wk_client::EventType;
+
+use crate::plan::{Step, StopReason, plan};
+use crate::report;
+use crate::shared::Shared;
+use crate::state::{Failure, Hold, PodEntry, WaitReason};
+
+/// Works on a pod until nothing is left but to wait.
+pub(crate) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
+    let token = shared.tasks.token();
+    loop {
+        if token.run_until_cancelled(pass(&shared, &entry)).await.is_none() {
+            return;
+        }
+        let mut inner = entry.lock();
+        if !inner.worker.done() {
+            inner.slim();
+            return;
+        }
+    }
+}
+
+async fn pass(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
+    loop {
+        let pod = entry.pod();
+        ending::complete_messages(shared, entry, &pod).await;
+        starting::refresh_volumes(shared, entry, &pod).await;
+        let now = Timestamp::now();
+        let steps = plan(&entry.lock().view(&pod), now);
+        debug!(pod = %entry.key.name, ?steps, "planned");
+        let mut again = false;
+        let mut stops = Vec::new();
+        for step in steps {
+            match step {
+                Step::Start { index } => {
+                    starting::start(shared, entry, &pod, index).await;
+                    again = true;
+                }
+                Step::Stop { index, reason } => stops.push((index, reason)),
+                Step::Hold { index, until, delay } => {
+                    hold_crashing(shared, entry, index, until, delay);
+                    again = true;
+                }
+                Step::FailByDeadline => {
+                    fail_by_deadline(shared, entry, &pod);
+                    again = true;
+                }
+                Step::WakeAt(time) => shared.timers.at(&entry.key.uid, time, now).await,
+                Step::Finish => {
+                    ending::finish(shared, entry, &pod).await;
+                    return;
+                }
+            }
+        }
+        if !stops.is_empty() {
+            ending::stop(shared, entry, &pod, &stops).await;
+            again = true;
+        }
+        report::ask(shared, entry);
+        if !again {
+            return;
+        }
+    }
+}
+
+fn hold_crashing(
+    shared: &Shared,
+    entry: &PodEntry,
+    index: usize,
+    until: Timestamp,
+    delay: std::time::Duration,
+) {
+    let key = &entry.key;
+    let pod_name = format!("{}_{}({})", key.name, key.namespace, key.uid);
+    let name = {
+        let mut inner = entry.lock();
+        let Some(record) = inner.records.get_mut(index) else { return };
+        let text = format!(
+            "back-off {} restarting failed container={} pod={pod_name}",
+            go_duration(delay),
+            record.name
+        );
+        record.hold = Some(Box::new(Hold {
+            reason: WaitReason::CrashLoopBackOff,
+            message: text.into(),
+            until,
+            on_objects: false,
+        }));
+        record.name.clone()
+    };
+    let message = format!("Back-off restarting failed container {name} in pod {pod_name}");
+    shared.event(key, Some((&name, false)), EventType::Warning, "BackOff", message);
+}
+
+fn fail_by_deadline(shared: &Shared, entry: &PodEntry, pod: &Pod) {
+    let limit = pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
+    let message = "Pod was active on the node longer than the specified deadline";
+    debug!(pod = %entry.key.name, ?limit, "deadline exceeded");
+    entry.lock().failure = Some(Failure { reason: "DeadlineExceeded", message: message.into() });
+    shared.event(&entry.key, None, EventType::Normal, "DeadlineExceeded", message);
+}
+
+/// Why a container is ended, as the event says it.
+fn stop_message(reason: StopReason, name: &str, unhealthy: Option<&str>) -> String {
+    match (reason, unhealthy) {
+        (StopReason::Unhealthy, Some(probe)) => {
+            format!("Container {name} failed {probe} probe, will be restarted")
+        }
+        _ => format!("Stopping container {name}"),
+    }
+}
+
+/// A duration as Kubernetes writes it: `12ms`, `1.5s`, `2m30s`.
+pub(crate) fn go_duration(duration: std::time::Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1000 {
+        return format!("{millis}ms");
+    }
+    let (minutes, rest) = (millis / 60_000, millis % 60_000);
+    let fraction = format!("{:03}", rest % 1000);
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    let seconds = format!("{}{point}{fraction}s", rest / 1000);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_kubernetes_does() {
+        for (millis, text) in [
+            (0, "0ms"),
+            (12, "12ms"),
+            (1500, "1.5s"),
+            (10_000, "10s"),
+            (160_000, "2m40s"),
+            (300_000, "5m0s"),
+            (3_600_000, "1h0m0s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(millis)), text);
+        }
+    }
+}
