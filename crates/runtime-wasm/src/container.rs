@@ -1,0 +1,100 @@
+//! One container: what is known of it, and how its end is told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wk_runtime::{
+    ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStatus, RuntimeEvent,
+};
+
+use crate::meter::Meter;
+use crate::serve::Deadline;
+use crate::trap::Ending;
+
+/// A container that was started and not removed.
+#[derive(Debug)]
+pub(crate) struct Container {
+    state: Mutex<ContainerState>,
+    pub(crate) meter: Arc<Meter>,
+    deadline: watch::Sender<Deadline>,
+    ended: CancellationToken,
+    /// Folder that stands in for mounts of single files.
+    pub(crate) private: Option<PathBuf>,
+}
+
+impl Container {
+    pub(crate) fn new(
+        id: &ContainerId,
+        spec: &ContainerSpec,
+        meter: Arc<Meter>,
+        private: Option<PathBuf>,
+    ) -> Self {
+        let state = ContainerState {
+            id: id.clone(),
+            pod: spec.pod.clone(),
+            name: spec.name.clone(),
+            attempt: spec.attempt,
+            image_digest: spec.image.digest.clone(),
+            started_at: SystemTime::now(),
+            status: ContainerStatus::Running,
+        };
+        Self {
+            state: Mutex::new(state),
+            meter,
+            deadline: watch::Sender::new(None),
+            ended: CancellationToken::new(),
+            private,
+        }
+    }
+
+    pub(crate) fn state(&self) -> ContainerState {
+        self.state.lock().clone()
+    }
+
+    pub(crate) fn deadline(&self) -> watch::Receiver<Deadline> {
+        self.deadline.subscribe()
+    }
+
+    /// Asks the container to end within `grace`; asking again can only shorten it.
+    pub(crate) fn ask_to_end(&self, grace: Duration) {
+        let wanted = Instant::now() + grace;
+        self.deadline.send_if_modified(|deadline| {
+            let sooner = deadline.is_none_or(|known| wanted < known);
+            if sooner {
+                *deadline = Some(wanted);
+            }
+            sooner
+        });
+    }
+
+    /// Waits until it has ended. Cancel safe.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Records how it ended and tells everybody, once.
+    pub(crate) fn finish(&self, ending: Ending, events: &broadcast::Sender<RuntimeEvent>) {
+        let exit = ContainerExit {
+            code: ending.code,
+            reason: ending.reason,
+            message: ending.message,
+            finished_at: SystemTime::now(),
+        };
+        let id = {
+            let mut state = self.state.lock();
+            if state.status != ContainerStatus::Running {
+                return;
+            }
+            state.status = ContainerStatus::Exited(exit.clone());
+            state.id.clone()
+        };
+        // Nobody listening is fine.
+        let _receivers = events.send(RuntimeEvent::Exited { id, exit });
+        self.ended.cancel();
+    }
+}

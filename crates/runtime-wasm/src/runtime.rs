@@ -1,0 +1,432 @@
+//! The runtime itself: containers by id, and the threads they run on.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use parking_lot::Mutex;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use wk_process::TaskGroup;
+use wk_runtime::{
+    ContainerId, ContainerSpec, ContainerState, ContainerStats, ExitReason, GuestNetwork, Image,
+    InstancePolicy, Runtime, RuntimeError, RuntimeEvent, Sandbox,
+};
+
+use crate::command;
+use crate::compile::Compiler;
+use crate::config::{Capacity, WasmConfig, capacity, kernel_limits};
+use crate::container::Container;
+use crate::engine::{Role, engine};
+use crate::files::preopens;
+use crate::log::ContainerLog;
+use crate::meter::Meter;
+use crate::programs::{Program, Programs};
+use crate::scope::{Scope, arguments, environment};
+use crate::serve::{Server, ServerLimits};
+use crate::ticker::Ticker;
+use crate::trap::{CODE_KILLED, CODE_STOPPED, Ending};
+
+const EVENTS: usize = 4096;
+/// The engine does not tell its version; a test compares this with the lock file.
+const WASMTIME_VERSION: &str = "48.0.8";
+/// The port of servers that declare none.
+const DEFAULT_PORT: u16 = 8080;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// How long a container may take to end after its grace period, before the caller is told.
+const END_TIME: Duration = Duration::from_secs(20);
+
+/// Runs WebAssembly programs in this process.
+pub struct WasmRuntime {
+    config: WasmConfig,
+    capacity: Capacity,
+    programs: Arc<Programs>,
+    network: Arc<dyn GuestNetwork>,
+    ticker: Arc<Ticker>,
+    tasks: TaskGroup,
+    /// `None` only while it is being dropped.
+    guests: Option<tokio::runtime::Runtime>,
+    containers: Mutex<HashMap<ContainerId, Arc<Container>>>,
+    /// Held while a container is made, so that one id never gets two.
+    starting: tokio::sync::Mutex<()>,
+    instances: Arc<Semaphore>,
+    events: broadcast::Sender<RuntimeEvent>,
+}
+
+/// Why the runtime could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The engine could not be made, usually because address space is limited.
+    #[error("wasm engine for {instances} instances cannot be made: {reason}")]
+    Engine {
+        /// Instances that were to fit.
+        instances: u32,
+        /// The engine's reason.
+        reason: String,
+    },
+    /// The cache of compiled programs is not usable.
+    #[error("{0}")]
+    Cache(String),
+    /// The guests' threads could not be started.
+    #[error("threads for wasm guests cannot be started")]
+    Threads(#[source] io::Error),
+}
+
+impl fmt::Debug for WasmRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WasmRuntime")
+            .field("config", &self.config)
+            .field("capacity", &self.capacity)
+            .field("containers", &self.containers.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl WasmRuntime {
+    /// Makes a runtime without containers. Its tasks belong to `tasks`, whose end ends them all.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn new(
+        config: WasmConfig,
+        network: Arc<dyn GuestNetwork>,
+        tasks: TaskGroup,
+    ) -> Result<Self, OpenError> {
+        let (max_map_count, open_files) = kernel_limits();
+        let capacity = capacity(config.instances, max_map_count, open_files);
+        let instances = capacity.instances;
+        if instances < config.instances {
+            tracing::warn!(
+                instances,
+                wanted = config.instances,
+                max_map_count,
+                "fewer wasm instances fit than configured: raise vm.max_map_count"
+            );
+        }
+        let engine = engine(Role::Runner { instances })
+            .map_err(|error| OpenError::Engine { instances, reason: format!("{error:#}") })?;
+        let compiler = Compiler {
+            command: config.compiler.clone(),
+            memory_bytes: config.compile_memory_bytes,
+            time: config.compile_time,
+        };
+        let ticker = Ticker::start(&engine).map_err(OpenError::Threads)?;
+        let programs =
+            Programs::open(engine, config.cache_dir.clone(), compiler).map_err(OpenError::Cache)?;
+        let guests = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.guest_threads.max(1))
+            .thread_name("wk-wasm-guest")
+            .enable_all()
+            .build()
+            .map_err(OpenError::Threads)?;
+        Ok(Self {
+            config,
+            capacity,
+            programs: Arc::new(programs),
+            network,
+            ticker: Arc::new(ticker),
+            tasks,
+            guests: Some(guests),
+            containers: Mutex::default(),
+            starting: tokio::sync::Mutex::default(),
+            instances: Arc::new(Semaphore::new(instances as usize)),
+            events: broadcast::Sender::new(EVENTS),
+        })
+    }
+
+    /// How much fits on this node, for its `maxPods`.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn container(&self, id: &ContainerId) -> Option<Arc<Container>> {
+        self.containers.lock().get(id).cloned()
+    }
+
+    /// Starts `work` on the guests' threads.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let Some(guests) = &self.guests else { return };
+        let _on_guest_threads = guests.enter();
+        self.tasks.spawn_quiet("wasm-container", work);
+    }
+
+    fn scope(&self, spec: &ContainerSpec, preopens: Vec<crate::scope::Preopen>) -> Scope {
+        let working_dir = spec.working_dir.clone().or_else(|| spec.image.working_dir.clone());
+        let working_dir = working_dir.filter(|folder| !folder.is_empty());
+        Scope {
+            args: arguments(&spec.image, &spec.command, &spec.args),
+            env: environment(&spec.image, &spec.env, working_dir.as_deref()),
+            working_dir,
+            preopens,
+            log: Arc::new(ContainerLog::new(spec.log_path.clone())),
+            meter: Arc::new(Meter::new(spec.limits, self.tasks.token().child_token())),
+            network: Arc::clone(&self.network),
+            sandbox: Arc::new(spec.sandbox.clone()),
+        }
+    }
+
+    fn listeners(&self, spec: &ContainerSpec) -> Result<Vec<TcpListener>, RuntimeError> {
+        let mut ports = spec.ports.clone();
+        ports.sort_unstable();
+        ports.dedup();
+        if ports.is_empty() {
+            ports.push(DEFAULT_PORT);
+        }
+        // Sockets belong to the executor that is entered while they are made.
+        let _on_guest_threads = self.guests.as_ref().map(tokio::runtime::Runtime::enter);
+        ports.into_iter().map(|port| listener(&*self.network, &spec.sandbox, port)).collect()
+    }
+
+    fn serve(
+        &self,
+        container: &Arc<Container>,
+        pre: wasmtime_wasi_http::p2::bindings::ProxyPre<crate::host::Host>,
+        scope: Arc<Scope>,
+        listeners: Vec<TcpListener>,
+        policy: InstancePolicy,
+    ) {
+        let idle_instances = match policy {
+            InstancePolicy::PerRequest => 0,
+            InstancePolicy::Reused => self.config.idle_instances_per_container,
+        };
+        let limits = ServerLimits {
+            connections: self.config.connections_per_container,
+            request_time: self.config.request_timeout,
+            idle_instances,
+            idle_time: self.config.idle_instance_time,
+        };
+        let server = Arc::new(Server::new(
+            self.programs.engine().clone(),
+            pre,
+            Arc::clone(&scope),
+            Arc::clone(&self.ticker),
+            limits,
+            self.tasks.clone(),
+            Arc::clone(&self.instances),
+        ));
+        let deadline = container.deadline();
+        self.supervise(container, async move {
+            let finished = server.run(listeners, deadline).await;
+            match finished {
+                _ if scope.meter.out_of_memory() => Ending::out_of_memory(&scope.meter),
+                true => Ending::code(0),
+                false => killed(),
+            }
+        });
+    }
+
+    fn run_command(
+        &self,
+        container: &Arc<Container>,
+        program: Arc<Program>,
+        scope: Arc<Scope>,
+        slot: OwnedSemaphorePermit,
+    ) {
+        let engine = self.programs.engine().clone();
+        let ticker = Arc::clone(&self.ticker);
+        let mut deadline = container.deadline();
+        self.supervise(container, async move {
+            let run = async {
+                match &*program {
+                    Program::Command(pre) => {
+                        command::run_component(&engine, pre, &scope, &ticker).await
+                    }
+                    Program::Core(pre) => command::run_core(&engine, pre, &scope, &ticker).await,
+                    Program::Http(_) => Ending::code(0),
+                }
+            };
+            let ending = tokio::select! {
+                biased;
+                () = scope.meter.kill.cancelled() => killed(),
+                _asked = deadline.wait_for(Option::is_some) => Ending::code(CODE_STOPPED),
+                ending = run => ending,
+            };
+            drop(slot);
+            if scope.meter.out_of_memory() { Ending::out_of_memory(&scope.meter) } else { ending }
+        });
+    }
+
+    /// Runs a container's work and records its end, whatever the work does.
+    fn supervise(
+        &self,
+        container: &Arc<Container>,
+        work: impl Future<Output = Ending> + Send + 'static,
+    ) {
+        let (container, events) = (Arc::clone(container), self.events.clone());
+        self.spawn(async move {
+            let ending = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
+            let ending = ending.unwrap_or_else(|_panic| Ending {
+                code: CODE_KILLED,
+                reason: ExitReason::Error,
+                message: "the runtime failed while running the program".to_owned(),
+            });
+            container.finish(ending, &events);
+        });
+    }
+}
+
+impl Drop for WasmRuntime {
+    fn drop(&mut self) {
+        for container in self.containers.lock().values() {
+            container.meter.kill.cancel();
+        }
+        if let Some(guests) = self.guests.take() {
+            // Waiting is not allowed where a runtime may be dropped, and guests hold nothing that
+            // has to be saved.
+            guests.shutdown_background();
+        }
+    }
+}
+
+#[async_trait]
+impl Runtime for WasmRuntime {
+    fn name(&self) -> &'static str {
+        "wasm"
+    }
+
+    fn version(&self) -> String {
+        format!("wasmtime://{WASMTIME_VERSION}")
+    }
+
+    async fn prepare(&self, image: &Image) -> Result<(), RuntimeError> {
+        self.programs.prepare(image).await
+    }
+
+    async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
+        if self.container(id).is_some() {
+            return Ok(());
+        }
+        let program = self.programs.program(&spec.image).await?;
+        let _alone = self.starting.lock().await;
+        if self.container(id).is_some() {
+            return Ok(());
+        }
+        if spec.sandbox.netns.is_some() {
+            let reason = "wasm containers cannot join a network namespace yet".to_owned();
+            return Err(RuntimeError::InvalidSpec { reason });
+        }
+        let (preopens, private) = preopens(&self.config.state_dir, id, spec)?;
+        let scope = Arc::new(self.scope(spec, preopens));
+        let container = Arc::new(Container::new(id, spec, Arc::clone(&scope.meter), private));
+        match &*program {
+            Program::Http(pre) => {
+                let listeners = self.listeners(spec)?;
+                self.serve(&container, pre.clone(), scope, listeners, spec.instances);
+            }
+            Program::Command(_) | Program::Core(_) => {
+                let slot = Arc::clone(&self.instances).try_acquire_owned();
+                let slot = slot.map_err(|_full| RuntimeError::OutOfResource {
+                    resource: "instance slots",
+                    reason: format!(
+                        "all {} are in use; `vm.max_map_count` is {}",
+                        self.capacity.instances, self.capacity.max_map_count
+                    ),
+                })?;
+                self.run_command(&container, program, scope, slot);
+            }
+        }
+        self.containers.lock().insert(id.clone(), container);
+        Ok(())
+    }
+
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), RuntimeError> {
+        let Some(container) = self.container(id) else { return Ok(()) };
+        container.ask_to_end(grace);
+        let after = grace + END_TIME;
+        tokio::time::timeout(after, container.ended())
+            .await
+            .map_err(|_elapsed| RuntimeError::TimedOut { after })
+    }
+
+    async fn remove(&self, id: &ContainerId) -> Result<(), RuntimeError> {
+        let Some(container) = self.container(id) else { return Ok(()) };
+        container.meter.kill.cancel();
+        tokio::time::timeout(END_TIME, container.ended())
+            .await
+            .map_err(|_elapsed| RuntimeError::TimedOut { after: END_TIME })?;
+        if let Some(private) = &container.private
+            && let Err(error) = fs::remove_dir_all(private)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            let reason = format!("`{}`: {error}", private.display());
+            return Err(RuntimeError::Internal { doing: "removing a container", reason });
+        }
+        self.containers.lock().remove(id);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<ContainerState>, RuntimeError> {
+        Ok(self.containers.lock().values().map(|container| container.state()).collect())
+    }
+
+    fn watch(&self) -> broadcast::Receiver<RuntimeEvent> {
+        self.events.subscribe()
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
+        match self.container(id) {
+            Some(container) => Ok(container.meter.stats()),
+            None => Err(RuntimeError::NoSuchContainer { id: id.clone() }),
+        }
+    }
+}
+
+fn killed() -> Ending {
+    Ending { code: CODE_KILLED, reason: ExitReason::Error, message: String::new() }
+}
+
+/// Listens on a port of the pod.
+fn listener(
+    network: &dyn GuestNetwork,
+    sandbox: &Sandbox,
+    port: u16,
+) -> Result<TcpListener, RuntimeError> {
+    let any = match sandbox.ip {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let address = network
+        .bind(sandbox, SocketAddr::new(any, port))
+        .map_err(|denied| RuntimeError::StartFailed { reason: denied.to_string() })?;
+    listen(address).map_err(|error| listen_error(address, &error))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restarted container must not wait for its predecessor's closed connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn listen_error(address: SocketAddr, error: &io::Error) -> RuntimeError {
+    let port = address.port();
+    let reason = match Errno::from_io_error(error) {
+        Some(Errno::ADDRINUSE) => format!("`{address}` cannot be bound: port {port} is in use"),
+        Some(Errno::ACCESS) => format!(
+            "`{address}` cannot be bound: ports below `net.ipv4.ip_unprivileged_port_start` need \
+             root. Use a higher containerPort, or run: sysctl -w \
+             net.ipv4.ip_unprivileged_port_start={port}"
+        ),
+        Some(Errno::ADDRNOTAVAIL) => {
+            format!("`{address}` cannot be bound: this machine does not have that address")
+        }
+        Some(Errno::MFILE | Errno::NFILE) => {
+            return RuntimeError::OutOfResource {
+                resource: "open files",
+                reason: format!("`{address}` cannot be bound: {error}; raise `ulimit -n`"),
+            };
+        }
+        _ => format!("`{address}` cannot be bound: {error}"),
+    };
+    RuntimeError::StartFailed { reason }
+}
