@@ -1,0 +1,179 @@
+//! What can be typed: commands, options and their defaults.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Parser, Subcommand};
+use wk_process::LogFormat;
+
+/// The hidden first argument that turns this program into the bounded compiler child.
+pub(crate) const COMPILE: &str = "__compile";
+
+/// A WebAssembly-first orchestrator that speaks the Kubernetes API.
+#[derive(Debug, Parser)]
+#[command(name = "wk", version, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) logging: LoggingArgs,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoggingArgs {
+    /// What to log: a level, or levels by part, such as `info,wk_kubelet=debug`.
+    #[arg(long, global = true, env = "WK_LOG", default_value = "warn", value_name = "FILTER")]
+    log: String,
+    /// Log one JSON object a line.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+impl LoggingArgs {
+    pub(crate) fn install(&self) -> anyhow::Result<()> {
+        use std::io::IsTerminal as _;
+        let format = if self.log_json { LogFormat::Json } else { LogFormat::Text };
+        wk_process::init_logging(&self.log, format, std::io::stderr().is_terminal())
+            .map_err(|reason| anyhow!("`--log {}` is not a log filter: {reason}", self.log))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole cluster on this machine, in the foreground, without root.
+    Up(UpArgs),
+    /// Run a control plane: API server, scheduler and controllers.
+    Server(ServerArgs),
+    /// Run a node that joins a control plane with a token.
+    Agent(AgentArgs),
+    /// Run an API server alone.
+    Apiserver(ServerArgs),
+    /// Run a scheduler alone.
+    Scheduler(RoleArgs),
+    /// Run the controllers alone.
+    ControllerManager(ControllerManagerArgs),
+    /// Run a kubelet alone (the same as `agent`, until the service proxy is a part of that).
+    Kubelet(AgentArgs),
+    /// Run an OCI registry alone.
+    Registry(RegistryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// Folder for everything the cluster keeps [default: the user's data folder, `wk` in it].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the API server; port 0 means any free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6443")]
+    pub(crate) listen: SocketAddr,
+    /// Address of the image registry; port 0 means any free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5000")]
+    pub(crate) registry_listen: SocketAddr,
+    /// Name of this machine's node [default: the host name].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node_name: Option<String>,
+    /// The most pods that this node takes.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PODS)]
+    pub(crate) max_pods: u32,
+    #[command(flatten)]
+    pub(crate) ranges: RangeArgs,
+}
+
+/// Where addresses come from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RangeArgs {
+    /// Addresses of pods; without root a part of 127.64.0.0/11, of which each node gets a /20.
+    #[arg(long, value_name = "CIDR", default_value = "127.64.0.0/11")]
+    pub(crate) cluster_cidr: String,
+    /// Addresses of services.
+    #[arg(long, value_name = "CIDR", default_value = "127.32.0.0/16")]
+    pub(crate) service_cidr: String,
+}
+
+/// Many small pods are what this program is for; Kubernetes' 110 would be in the way.
+pub(crate) const DEFAULT_MAX_PODS: u32 = 1100;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServerArgs {
+    /// Folder for everything the control plane keeps.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the API server; port 0 means any free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:6443")]
+    pub(crate) listen: SocketAddr,
+    /// A further name or address under which clients reach this server; may be repeated.
+    #[arg(long = "tls-san", value_name = "NAME|IP")]
+    pub(crate) tls_sans: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ranges: RangeArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct JoinArgs {
+    /// The API server, as `https://HOST:PORT`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// File with the join token that the server left in its data folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AgentArgs {
+    #[command(flatten)]
+    pub(crate) join: JoinArgs,
+    /// Name of the node [default: the host name].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node_name: Option<String>,
+    /// Address under which the API server reaches this node.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) address: IpAddr,
+    /// Port of the kubelet's API on that address; 0 means any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) kubelet_port: u16,
+    /// Folder for everything the node keeps.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The most pods that this node takes.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PODS)]
+    pub(crate) max_pods: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RoleArgs {
+    #[command(flatten)]
+    pub(crate) join: JoinArgs,
+    /// Folder for the certificate.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ControllerManagerArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    #[command(flatten)]
+    pub(crate) ranges: RangeArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RegistryArgs {
+    /// Folder for the images.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Address to listen on; port 0 means any free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5000")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Args::command().debug_assert();
+    }
+}
