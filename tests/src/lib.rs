@@ -1,0 +1,43 @@
+//! End-to-end tests over the real binaries: what they share.
+//!
+//! A test starts its own cluster in a temporary folder, on free ports and in a pod range that no
+//! other test uses at the time, and everything it started ends with it.
+
+mod binaries;
+mod cluster;
+mod command;
+mod http;
+mod pod_range;
+mod process;
+mod venv;
+
+pub use binaries::{example, kubectl_path, wk_path, wkctl_path};
+pub use cluster::{Cluster, Options};
+pub use command::Answer;
+pub use http::{HttpAnswer, http_get};
+pub use pod_range::PodRange;
+pub use process::Daemon;
+pub use venv::python_with;
+
+use std::time::{Duration, Instant};
+
+/// How long any single condition may take to come true before a test gives up. Generous, because
+/// test machines are busy; nothing waits this long where things work.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Asks `condition` again and again until it gives a value.
+///
+/// # Panics
+/// If that takes longer than [`PATIENCE`]; the message says what was awaited.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "between two looks at another process")]
+pub fn eventually<T>(awaited: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "gave up waiting until {awaited}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,121 @@
+//! A daemon under test.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::eventually;
+
+/// A running `wk`; ended and awaited when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts `command` with its output in the file `log`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(mut command: Command, log: &Path) -> Self {
+        let output = File::options().create(true).append(true).open(log).expect("the log opens");
+        let errors = output.try_clone().expect("the log can be shared");
+        // A backtrace is taken for every error where this is set, which costs on every request.
+        command.env_remove("RUST_BACKTRACE");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        Self { child, log: log.to_owned() }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has printed so far.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the state of a child can be read").is_none()
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the daemon has ended", || {
+            self.child.try_wait().expect("the state of a child can be read")
+        })
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+
+    /// Asks it to end as Ctrl-C does and waits until it has.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::INT);
+        self.wait()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process ids are small");
+        if let Some(id) = Pid::from_raw(id) {
+            // It may have ended already.
+            let _sent = kill_process(id, signal);
+        }
+    }
+
+    /// Resident memory in KiB.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
+            .expect("a running process has a status");
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
+            .expect("the status names the resident memory")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        if std::thread::panicking() {
+            let output = self.output();
+            let start = output.len().saturating_sub(8_000);
+            eprintln_tail(output.get(start..).unwrap_or(&output));
+        }
+        self.kill();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the log of a daemon belongs to the failed test's output")]
+fn eprintln_tail(text: &str) {
+    eprintln!("--- the daemon's last output ---\n{text}\n---");
+}
