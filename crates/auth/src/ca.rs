@@ -67,7 +67,9 @@ pub struct Issued {
 
 impl fmt::Debug for Issued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("certificate_pem", &self.certificate_pem).finish_non_exhaustive()
+        f.debug_struct("Issued")
+            .field("certificate_pem", &self.certificate_pem)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +93,9 @@ pub struct CertificateRequest {
 
 impl fmt::Debug for CertificateRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateRequest").field("request_pem", &self.request_pem).finish_non_exhaustive()
+        f.debug_struct("CertificateRequest")
+            .field("request_pem", &self.request_pem)
+            .finish_non_exhaustive()
     }
 }
 

@@ -59,7 +59,10 @@ async fn a_stopped_container_is_listed_until_removed(
     runtime.start(&id, endless).await.expect("it starts");
     within(runtime.stop(&id, Duration::from_secs(1))).await.expect("it stops");
     let stopped = state(runtime, &id).await.expect("it is still listed");
-    assert!(matches!(stopped.status, ContainerStatus::Exited(_)), "it must have ended: {stopped:?}");
+    assert!(
+        matches!(stopped.status, ContainerStatus::Exited(_)),
+        "it must have ended: {stopped:?}"
+    );
     within(runtime.stop(&id, Duration::ZERO)).await.expect("stopping again is success");
     runtime.remove(&id).await.expect("it can be removed");
     assert!(state(runtime, &id).await.is_none(), "a removed container must not be listed");

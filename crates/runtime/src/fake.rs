@@ -48,12 +48,8 @@ impl FakeRuntime {
     }
 
     fn finish(&self, id: &ContainerId, code: i32, reason: ExitReason) {
-        let exit = ContainerExit {
-            code,
-            reason,
-            message: String::new(),
-            finished_at: SystemTime::now(),
-        };
+        let exit =
+            ContainerExit { code, reason, message: String::new(), finished_at: SystemTime::now() };
         {
             let mut state = self.lock();
             let Some(container) = state.containers.get_mut(id) else { return };

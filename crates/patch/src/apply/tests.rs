@@ -1,3 +1,5 @@
+//! Server-side apply: ownership, conflicts and removal, case by case.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Strategic merge patches: directives case by case, and laws for arbitrary objects.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -421,4 +423,26 @@ proptest! {
         let _ = crate::merge::apply(a.clone(), b.clone());
         let _ = crate::json::apply(a, b);
     }
+}
+
+#[test]
+fn applying_what_is_there_already_is_an_empty_patch() {
+    let configuration = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"annotations": {}, "labels": {"app": "web"}, "name": "web", "namespace": "default"},
+        "spec": {"containers": [
+            {"image": "web:1", "name": "web", "ports": [{"containerPort": 8080}]},
+        ]},
+    });
+    let mut modified = configuration.clone();
+    modified["metadata"]["annotations"] = json!({"last-applied": configuration.to_string()});
+    let mut current = modified.clone();
+    current["metadata"]["uid"] = json!("1");
+    current["spec"]["containers"][0]["imagePullPolicy"] = json!("IfNotPresent");
+    current["spec"]["containers"][0]["ports"][0]["protocol"] = json!("TCP");
+    current["spec"]["nodeName"] = json!("node-1");
+    current["status"] = json!({"phase": "Running"});
+    let pod = wk_schema::message("io.k8s.api.core.v1.Pod").unwrap();
+    let patch = three_way(Some(&configuration), &modified, &current, pod).unwrap();
+    assert_eq!(patch, json!({}));
 }

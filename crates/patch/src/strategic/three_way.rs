@@ -30,12 +30,18 @@ pub fn three_way(
         check_depth(value)?;
     }
     let empty = Map::new();
+    let before = current;
     let [original, modified, current] = [original, Some(modified), Some(current)]
         .map(|value| value.and_then(Value::as_object).unwrap_or(&empty));
     let schema = Schema::of(message);
     let changes = maps(current, modified, schema, Keep::Changes);
     let deletions = maps(original, modified, schema, Keep::Deletions);
-    Ok(Value::Object(united(deletions, changes, schema)))
+    let patch = Value::Object(united(deletions, changes, schema));
+    // What is left may say nothing but the order in which lists stand already.
+    match super::apply(before.clone(), patch.clone(), message) {
+        Ok(after) if after == *before => Ok(Value::Object(Map::new())),
+        _ => Ok(patch),
+    }
 }
 
 /// Both patches as one. Deletions and changes never speak of the same field in different ways,

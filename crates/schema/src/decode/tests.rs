@@ -1,3 +1,5 @@
+//! Decoding: what is kept, what is warned about, what is refused.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The OpenAPI documents, as clients read them.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Protobuf both ways, and malformed input.
+
 use proptest::prelude::*;
 use serde_json::json;
 

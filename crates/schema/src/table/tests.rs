@@ -1,3 +1,5 @@
+//! The generated table, looked at from its public side.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;

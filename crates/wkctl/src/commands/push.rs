@@ -61,7 +61,7 @@ pub(crate) async fn run(session: &Session, args: PushArgs) -> anyhow::Result<()>
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let pushed = pushed.with_context(|| format!("cannot push `{}`", args.source.display()))?;
+    let pushed = pushed.with_context(|| format!("cannot push to `{reference}`"))?;
     if args.quiet {
         session.console.line(pushed.digest.to_string())?;
     } else {
