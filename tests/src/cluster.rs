@@ -222,18 +222,18 @@ impl Cluster {
         })
     }
 
-    /// Waits until an event about `object` has this reason and returns its message.
+    /// Waits until events about `object` have this reason and returns their messages, a line each.
     ///
     /// # Panics
     /// If that does not happen.
     #[track_caller]
-    pub fn event(&self, object: &str, reason: &str) -> String {
+    pub fn events(&self, object: &str, reason: &str) -> String {
         let selector = format!("involvedObject.name={object},reason={reason}");
         eventually(&format!("an event {reason} about `{object}`"), || {
+            let path = "jsonpath={range .items[*]}{.message}{'\\n'}{end}";
             let answer =
-                self.kubectl(&["get", "events", "--field-selector", &selector, "-o", "json"]);
-            let events = (answer.code == 0).then(|| answer.json())?;
-            events["items"][0]["message"].as_str().map(str::to_owned)
+                self.kubectl(&["get", "events", "--field-selector", &selector, "-o", path]);
+            (answer.code == 0 && !answer.stdout.is_empty()).then_some(answer.stdout)
         })
     }
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::Command;
 
-use wk_tests::{Cluster, Daemon, Options, example, wk_path};
+use wk_tests::{Cluster, Daemon, Options, eventually, example, wk_path};
 
 fn pod(name: &str, image: &str) -> String {
     format!(
@@ -56,8 +56,10 @@ fn an_image_that_does_not_exist_is_told_in_status_and_events() {
     cluster.apply(&pod("absent", &image));
     let state = cluster.container_state("absent", "ImagePullBackOff");
     assert!(state["message"].as_str().unwrap().contains(&image), "{state}");
-    let message = cluster.event("absent", "Failed");
-    assert!(message.contains(&image) && message.contains("not found"), "{message}");
+    eventually("an event tells that it was not found", || {
+        let messages = cluster.events("absent", "Failed");
+        (messages.contains(&image) && messages.contains("not found")).then_some(())
+    });
 }
 
 #[test]

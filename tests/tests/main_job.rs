@@ -35,7 +35,7 @@ fn an_applied_http_pod_answers_and_leaves_without_a_trace() {
         "pod/web unchanged"
     );
     for reason in ["Scheduled", "Pulled", "Created", "Started"] {
-        cluster.event("web", reason);
+        cluster.events("web", reason);
     }
     cluster.wkctl(&["delete", "pod", "web"]).ok();
     assert!(cluster.object("pod", "web").is_none());
@@ -79,7 +79,7 @@ fn an_exit_code_is_told_and_restarts_follow_the_policy() {
         let pod = cluster.object("pod", "always")?;
         (pod["status"]["containerStatuses"][0]["restartCount"].as_u64()? >= 1).then_some(())
     });
-    cluster.event("always", "BackOff");
+    cluster.events("always", "BackOff");
 }
 
 #[test]

@@ -28,11 +28,6 @@ impl DataDir {
         Ok(Self { path, _lock: lock })
     }
 
-    /// The folder, absolute.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// A file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)

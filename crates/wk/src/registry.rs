@@ -10,17 +10,16 @@ use wk_process::TaskGroup;
 use wk_registry::Registry;
 
 use crate::args::RegistryArgs;
-use crate::data_dir::DataDir;
 use crate::{report, stop};
 
 /// How often content that nothing refers to is looked for.
 const CLEANING_INTERVAL: Duration = Duration::from_hours(1);
 
 pub(crate) async fn run(args: RegistryArgs) -> anyhow::Result<()> {
-    let data = DataDir::open(Some(args.data_dir))?;
     let tasks = TaskGroup::new("registry");
     let listener = listen(args.listen, "--listen").await?;
-    let address = start(listener, data.path(), &tasks)?;
+    // The registry locks its folder itself.
+    let address = start(listener, &args.data_dir, &tasks)?;
     report::line(&format!("registry listens on {address}"));
     stop::run_until_stopped(&tasks, |_signal| ()).await
 }

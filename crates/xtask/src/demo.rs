@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::examples::{self, Toolchain};
 use crate::project::Project;
+use crate::shell::{self, cargo};
 
 const EXAMPLE: &str = "hello-http";
 /// The registry that the example's manifest names.
@@ -47,13 +48,8 @@ pub(crate) fn run(project: &Project, args: &DemoArgs) -> anyhow::Result<()> {
 
 /// Cargo shows its own progress.
 fn build(root: &Path) -> anyhow::Result<()> {
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--package", "wk", "--package", "wkctl"])
-        .current_dir(root)
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "`cargo build --release` failed");
-    Ok(())
+    let packages = ["--package", "wk", "--package", "wkctl"];
+    shell::run(cargo().current_dir(root).args(["build", "--release"]).args(packages))
 }
 
 struct Cluster {
