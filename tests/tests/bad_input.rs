@@ -206,3 +206,33 @@ impl Drop for SmallDisk {
         let _unmounted = Command::new("umount").arg("-l").arg(self.folder.path()).status();
     }
 }
+
+#[test]
+fn a_registry_that_sends_wrong_bytes_is_caught() {
+    let cluster = Cluster::start();
+    let reference = cluster.push_example("hello-cli");
+    // The registry keeps its word; its disk does not.
+    let original = fs::read(example("hello-cli")).unwrap();
+    let blobs = cluster.data_dir().join("registry-data/blobs/sha256");
+    let stored = files_below(&blobs).into_iter().find(|path| fs::read(path).unwrap() == original);
+    let mut wrong = original;
+    wrong[100] ^= 0xff;
+    fs::write(stored.expect("the registry stores the program as it is"), wrong).unwrap();
+
+    cluster.apply(&pod("wrong", &reference));
+    eventually("an event tells of the wrong digest", || {
+        cluster.events("wrong", "Failed").contains("digest").then_some(())
+    });
+    let state = cluster.container_state("wrong", "ImagePullBackOff");
+    assert!(state["message"].as_str().unwrap().contains(&reference), "{state}");
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(folder)
+        .unwrap()
+        .flat_map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files_below(&path) } else { vec![path] }
+        })
+        .collect()
+}
