@@ -160,7 +160,7 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
     assert!(message.contains("space") || message.contains("full"), "{message}");
     assert!(cluster.object("configmap", "before").is_some(), "reads go on");
     mount.free();
-    wk_tests::eventually("writes work again", || {
+    eventually("writes work again", || {
         let answer = cluster.kubectl(&["create", "configmap", "after", "--from-literal=a=b"]);
         (answer.code == 0).then_some(())
     });
