@@ -9,6 +9,7 @@ use wk_apiserver::{ApiServer, BootstrapConfig, Config, NodeDialer, Release, Serv
 use wk_auth::{AllowAuthenticated, BootstrapRole, Ca, User};
 use wk_client::connect;
 use wk_controllers::{Controllers, ControllersConfig, Ipv4Range};
+use wk_network::{Cidr, POD_RANGE};
 use wk_process::TaskGroup;
 use wk_scheduler::{Scheduler, SchedulerConfig};
 use wk_store::Store;
@@ -147,6 +148,11 @@ pub(crate) fn controllers_config(
     let text = &ranges.cluster_cidr;
     let range: Ipv4Range =
         text.parse().with_context(|| format!("`--cluster-cidr {text}` is not an IPv4 range"))?;
+    // Without root there is no other network than the loopback's.
+    let usable: Option<Cidr> = text.parse().ok();
+    if !usable.is_some_and(|cidr| POD_RANGE.covers(cidr)) {
+        bail!("`--cluster-cidr {text}` cannot be used: it has to lie within {POD_RANGE}");
+    }
     if range.prefix() > NODE_MASK {
         bail!("`--cluster-cidr {text}` is too small: each node gets a /{NODE_MASK}");
     }
