@@ -107,6 +107,21 @@ pub fn decode(
     reader.finish(root)
 }
 
+/// Reads a body in another format than JSON, from a deserializer of that format. As [`decode()`].
+///
+/// # Errors
+/// [`DecodeError::Syntax`] with the words of the deserializer, [`DecodeError::Type`].
+pub fn decode_from<'de, D: serde::Deserializer<'de>>(
+    input: D,
+    message: &'static Message,
+) -> Result<(Value, Vec<Warning>), DecodeError> {
+    let mut reader = Reader::default();
+    let root = ValueSeed::root(&mut reader, message)
+        .deserialize(input)
+        .map_err(|error| DecodeError::Syntax(error.to_string()))?;
+    reader.finish(root)
+}
+
 /// Reads a body that is parsed already, such as YAML. As [`decode()`], but a parsed value can have
 /// no duplicate fields any more.
 ///

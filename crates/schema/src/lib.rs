@@ -23,7 +23,7 @@ pub mod protobuf;
 mod scalar;
 mod table;
 
-pub use decode::{DecodeError, FieldFault, Warning, decode, decode_value, type_meta};
+pub use decode::{DecodeError, FieldFault, Warning, decode, decode_from, decode_value, type_meta};
 pub use table::{
     Field, Kind, ListType, MergeRule, Message, PatchStrategy, Presence, SchemaChoice, Scope, Type,
     kind, kind_of, kinds, merge_rule, message, messages,

@@ -7,6 +7,8 @@
 //! Spec: <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition>
 
 mod docs;
+mod enums;
+mod message;
 mod paths;
 mod schemas;
 
@@ -109,18 +111,40 @@ pub fn v2_document(groups: &[(&str, &str, Vec<KindInfo<'_>>)], release: &str) ->
         r#"{{"swagger":"2.0","info":{{"title":"Kubernetes","version":{}}},"paths":{{"#,
         Value::from(release)
     );
-    let paths: BTreeMap<String, Value> = groups
-        .iter()
-        .flat_map(|(group, version, kinds)| paths::paths(group, version, kinds, Dialect::V2))
-        .collect();
-    put_entries(&mut text, paths);
+    put_entries(&mut text, v2_paths(groups));
     text.push_str(r#"},"definitions":{"#);
     let mut docs = Docs::default();
-    let roots = groups.iter().flat_map(|(_, _, kinds)| kinds.iter().flat_map(roots));
-    put_entries(&mut text, schemas::schemas(roots, &mut docs, Dialect::V2));
+    put_entries(&mut text, schemas::schemas(v2_roots(groups), &mut docs, Dialect::V2));
     text.push_str("}}");
     text
 }
+
+/// The same document in the protobuf form that Go clients ask for, as [`V2_PROTOBUF`].
+pub fn v2_message(groups: &[(&str, &str, Vec<KindInfo<'_>>)], release: &str) -> Vec<u8> {
+    let mut docs = Docs::default();
+    let definitions = schemas::schemas(v2_roots(groups), &mut docs, Dialect::V2);
+    message::document(release, v2_paths(groups), definitions)
+}
+
+fn v2_paths(groups: &[(&str, &str, Vec<KindInfo<'_>>)]) -> BTreeMap<String, Value> {
+    groups
+        .iter()
+        .flat_map(|(group, version, kinds)| paths::paths(group, version, kinds, Dialect::V2))
+        .collect()
+}
+
+fn v2_roots<'a>(
+    groups: &'a [(&str, &str, Vec<KindInfo<'_>>)],
+) -> impl Iterator<Item = &'static Message> + 'a {
+    groups.iter().flat_map(|(_, _, kinds)| kinds.iter().flat_map(roots))
+}
+
+/// The media type of the OpenAPI v2 document in protobuf.
+pub const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// The media type that clients ask for it by: it has a letter that no media type may have, so that
+/// an answer never bears it.
+pub const V2_PROTOBUF_ASKED: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 
 /// The messages that a kind's paths speak of.
 fn roots(info: &KindInfo<'_>) -> impl Iterator<Item = &'static Message> {

@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::table::Message;
 
+pub(crate) use wire::{BYTES, VARINT, put_tag, put_varint};
+
 pub use envelope::{MAGIC, Unknown, frame, open, seal, watch_event};
 
 /// Levels of messages that a body may have.

@@ -38,6 +38,7 @@ pub(super) fn paths(
         if info.namespaced {
             site.add(&mut paths, &format!("{base}/{}", info.plural), &["list"]);
         }
+        site.add_watches(&mut paths, &base);
         for subresource in &info.subresources {
             let operations: Map<String, Value> = subresource
                 .verbs
@@ -132,6 +133,37 @@ impl Site<'_> {
             .collect();
         if !operations.is_empty() {
             paths.insert(path.to_owned(), self.path_item(path, operations));
+        }
+    }
+
+    /// Adds the old paths of watches, which the parameter `watch` has replaced.
+    fn add_watches(&self, paths: &mut BTreeMap<String, Value>, base: &str) {
+        let info = self.info;
+        if !info.verbs.contains(&"watch") {
+            return;
+        }
+        let all = format!("{base}/watch/{}", info.plural);
+        let collection = if info.namespaced {
+            format!("{base}/watch/namespaces/{{namespace}}/{}", info.plural)
+        } else {
+            all.clone()
+        };
+        let item = format!("{collection}/{{name}}");
+        let mut each = vec![("watch", item, false), ("watchlist", collection, false)];
+        if info.namespaced {
+            each.push(("watchlist", all, true));
+        }
+        for (verb, path, all_namespaces) in each {
+            let call = Call {
+                verb,
+                kind: (self.group, self.version, info.kind),
+                takes: None,
+                gives: crate::message("io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent"),
+                subresource: None,
+                all_namespaces,
+            };
+            let operations = Map::from_iter([("get".to_owned(), self.operation(&call))]);
+            paths.insert(path.clone(), self.path_item(&path, operations));
         }
     }
 
@@ -260,14 +292,16 @@ impl Site<'_> {
             "get" => "read",
             "update" => "replace",
             "deletecollection" => "deleteCollection",
+            "watchlist" => "watch",
             other => other,
         };
+        let list = if call.verb == "watchlist" { "List" } else { "" };
         let scope = if self.info.namespaced && !call.all_namespaces { "Namespaced" } else { "" };
         let suffix = if call.all_namespaces { "ForAllNamespaces" } else { "" };
         let subresource = call.subresource.map(capitalised).unwrap_or_default();
         let group: String = snake_group(self.group).split('_').map(capitalised).collect();
         let (version, kind) = (capitalised(self.version), self.info.kind);
-        format!("{verb}{group}{version}{scope}{kind}{subresource}{suffix}")
+        format!("{verb}{group}{version}{scope}{kind}{list}{subresource}{suffix}")
     }
 }
 
@@ -279,6 +313,15 @@ fn description(call: &Call<'_>) -> String {
     };
     match call.verb {
         "list" => format!("list or watch objects of kind {kind}"),
+        "watch" => format!(
+            "watch changes to an object of kind {kind}. deprecated: use the 'watch' parameter with \
+             a list operation instead, filtered to a single item with the 'fieldSelector' \
+             parameter."
+        ),
+        "watchlist" => format!(
+            "watch individual changes to a list of {kind}. deprecated: use the 'watch' parameter \
+             with a list operation instead."
+        ),
         "create" => format!("create a {kind}"),
         "deletecollection" => format!("delete collection of {kind}"),
         "get" => format!("read {of}"),
@@ -327,7 +370,7 @@ const FIELD_VALIDATION: (&str, &str, &str) = (
 /// The query parameters of a verb.
 fn query(verb: &str) -> Query {
     match verb {
-        "list" => &[
+        "list" | "watch" | "watchlist" => &[
             (
                 "allowWatchBookmarks",
                 "boolean",

@@ -1,6 +1,7 @@
 //! Messages as JSON schemas, with the extensions that say how they merge.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
@@ -91,6 +92,7 @@ fn message_schema(
             property.insert("default".to_owned(), default);
         }
         extend(&mut property, field);
+        put_values(&mut property, super::enums::of(message.name, field.json));
         properties.insert(field.json.to_owned(), Value::Object(property));
     }
     if !properties.is_empty() {
@@ -113,6 +115,21 @@ fn describe(schema: &mut Map<String, Value>, text: Option<&String>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         schema.insert("description".to_owned(), text.as_str().into());
     }
+}
+
+/// Adds the only values that a field may have, for programs and for people.
+fn put_values(property: &mut Map<String, Value>, values: &[&str]) {
+    if values.is_empty() {
+        return;
+    }
+    let mut text = property.get("description").and_then(Value::as_str).unwrap_or("").to_owned();
+    text.push_str("\n\nPossible enum values:");
+    for value in values {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n - `{value:?}`");
+    }
+    property.insert("description".to_owned(), text.trim_start().into());
+    property.insert("enum".to_owned(), values.into());
 }
 
 /// Adds how a field merges.

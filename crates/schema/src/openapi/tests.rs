@@ -145,3 +145,85 @@ fn every_message_has_its_own_documentation() {
     let at = pod.fields.iter().position(|field| field.json == "hostNetwork").unwrap();
     assert!(docs.of(pod)[at + 1].starts_with("Host networking requested"));
 }
+
+/// The fields of a protobuf message: number and bytes, numbers alone for others.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let (&byte, rest) = bytes.split_first().unwrap();
+            *bytes = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        value
+    }
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let tag = varint(&mut bytes);
+        match tag & 7 {
+            0 => {
+                varint(&mut bytes);
+                found.push((tag >> 3, &bytes[..0]));
+            }
+            2 => {
+                let length = usize::try_from(varint(&mut bytes)).unwrap();
+                let (inner, rest) = bytes.split_at(length);
+                bytes = rest;
+                found.push((tag >> 3, inner));
+            }
+            other => panic!("wire type {other}"),
+        }
+    }
+    found
+}
+
+fn inner(bytes: &[u8], number: u64) -> &[u8] {
+    let mut found = fields(bytes).into_iter().filter(|(own, _)| *own == number);
+    found.next().unwrap_or_else(|| panic!("no field {number}")).1
+}
+
+/// The value of a name in a list of pairs.
+fn named<'a>(bytes: &'a [u8], number: u64, name: &str) -> &'a [u8] {
+    let mut pairs = fields(bytes).into_iter().filter(|(own, _)| *own == number);
+    let found = pairs.find(|(_, pair)| inner(pair, 1) == name.as_bytes());
+    inner(found.unwrap_or_else(|| panic!("no {name}")).1, 2)
+}
+
+#[test]
+fn the_second_version_can_be_had_in_protobuf() {
+    let groups = [("apps", "v1", vec![info("apps", "Deployment")])];
+    let document = v2_message(&groups, "v1.36.0");
+    assert_eq!(inner(&document, 1), b"2.0");
+    let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    let patch = inner(named(inner(&document, 8), 2, path), 8);
+    assert_eq!(inner(patch, 5), b"patchAppsV1NamespacedDeployment");
+    let gvk = named(patch, 13, "x-kubernetes-group-version-kind");
+    let gvk: Value = serde_json::from_slice(inner(gvk, 2)).unwrap();
+    assert_eq!(gvk["kind"], "Deployment");
+    let definitions = inner(&document, 9);
+    let container = named(definitions, 1, "io.k8s.api.core.v1.Container");
+    let ports = named(inner(container, 25), 1, "ports");
+    assert_eq!(inner(named(ports, 31, "x-kubernetes-patch-merge-key"), 2), b"\"containerPort\"");
+    let item = inner(inner(ports, 23), 1);
+    assert_eq!(inner(item, 1), b"#/definitions/io.k8s.api.core.v1.ContainerPort");
+}
+
+#[test]
+fn fields_with_few_values_say_which() {
+    let document = core();
+    let container = &document["components"]["schemas"]["io.k8s.api.core.v1.Container"];
+    let policy = &container["properties"]["imagePullPolicy"];
+    assert_eq!(policy["enum"], json!(["Always", "IfNotPresent", "Never"]));
+    let text = policy["description"].as_str().unwrap();
+    assert!(text.ends_with(
+        "Possible enum values:\n - `\"Always\"`\n - `\"IfNotPresent\"`\n - `\"Never\"`"
+    ));
+    let watch = &document["paths"]["/api/v1/watch/namespaces/{namespace}/pods/{name}"]["get"];
+    assert_eq!(watch["x-kubernetes-action"], "watch");
+    assert_eq!(watch["operationId"], "watchCoreV1NamespacedPod");
+    let all = &document["paths"]["/api/v1/watch/pods"]["get"];
+    assert_eq!(all["operationId"], "watchCoreV1PodListForAllNamespaces");
+}

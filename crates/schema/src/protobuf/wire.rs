@@ -3,9 +3,9 @@
 use super::ProtobufError;
 
 /// The wire types in use.
-pub(super) const VARINT: u8 = 0;
+pub(crate) const VARINT: u8 = 0;
 pub(super) const FIXED64: u8 = 1;
-pub(super) const BYTES: u8 = 2;
+pub(crate) const BYTES: u8 = 2;
 pub(super) const FIXED32: u8 = 5;
 
 /// One value as the wire has it.
@@ -101,7 +101,7 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, ProtobufError> {
     Err(ProtobufError::Overflow)
 }
 
-pub(super) fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -109,7 +109,7 @@ pub(super) fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value.to_le_bytes()[0]);
 }
 
-pub(super) fn put_tag(bytes: &mut Vec<u8>, number: u32, kind: u8) {
+pub(crate) fn put_tag(bytes: &mut Vec<u8>, number: u32, kind: u8) {
     put_varint(bytes, (u64::from(number) << 3) | u64::from(kind));
 }
 
