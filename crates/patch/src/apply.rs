@@ -10,6 +10,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/reference/using-api/server-side-apply/>
 
+mod created;
 mod field_set;
 mod managed;
 mod typed;
@@ -172,56 +173,79 @@ fn unfit(config: &Value, fault: &str) -> ApplyError {
     ))
 }
 
+/// Begins the book of a new object: `new`, as it was sent and with its defaults, is the manager's.
+///
+/// `managedFields` that the object comes with count as in [`update`].
+pub fn create(context: &Context<'_>, new: &mut Value) {
+    let has_owners = new.pointer("/metadata/managedFields").is_some();
+    let fields =
+        if has_owners { None } else { created::fields(context.message, new, context.ignored) };
+    let Some(fields) = fields else {
+        *new = update(context, None, new.take());
+        return;
+    };
+    if fields.is_empty() {
+        return;
+    }
+    let manager = context.manager(Operation::Update);
+    let (version, now) = (context.api_version, Some(context.now));
+    let entry = managed::entry_with(&manager, version, now, Value::Object(fields));
+    put_entries(new, Value::Array(vec![entry]));
+}
+
 /// Keeps the book for a write that is not an apply: `new` is what will be stored, after defaults.
 ///
 /// What the write changed is the manager's from now on. `managedFields` of `new` count if they can
 /// be read, so that clients may edit them; `[{}]` there forgets all owners, and an object without
 /// owners stays so.
-pub fn update(context: &Context<'_>, live: Option<&Value>, new: Value) -> Value {
+pub fn update(context: &Context<'_>, live: Option<&Value>, mut new: Value) -> Value {
     let node = Node::of(context.message);
-    let empty = Value::Object(Map::new());
     if check_depth(&new).is_err() {
         return new;
     }
-    let (live_bare, live_managers) = opened(live.unwrap_or(&empty));
-    let is_reset = new.pointer("/metadata/managedFields").is_some_and(|entries| {
-        entries.as_array().is_some_and(
-            |entries| matches!(entries.as_slice(), [Value::Object(only)] if only.is_empty()),
-        )
-    });
-    let (new_bare, new_managers) = opened(&new);
-    let mut managers = match () {
-        () if is_reset => Managers::default(),
-        () if !context.subresource.is_empty() || new_managers.0.is_empty() => live_managers,
-        () => new_managers,
-    };
+    let sent = take_entries(&mut new);
+    let is_reset = sent.as_ref().and_then(Value::as_array).is_some_and(
+        |entries| matches!(entries.as_slice(), [Value::Object(only)] if only.is_empty()),
+    );
+    let kept = live.and_then(|live| live.pointer("/metadata/managedFields"));
+    let mut managers = Managers::default();
+    if !is_reset {
+        if context.subresource.is_empty() && sent.as_ref() != kept {
+            managers = sent.as_ref().map(read_entries).unwrap_or_default();
+        }
+        if managers.0.is_empty() {
+            managers = kept.map(read_entries).unwrap_or_default();
+        }
+    }
     if live.is_some() && managers.0.is_empty() {
-        return closed(new_bare, &managers);
+        return new;
     }
     let unset = live.is_none().then(|| typed::unset(context.message));
-    let comparison = typed::compare(node, unset.as_ref().unwrap_or(&live_bare), &new_bare);
+    // The owners themselves are never compared: the new object has none here, and nobody owns them.
+    let comparison = match (live, &unset) {
+        (Some(live), _) => typed::compare(node, live, &new),
+        (None, Some(unset)) => typed::compare(node, unset, &new),
+        (None, None) => typed::Comparison::default(),
+    };
     let manager = context.manager(Operation::Update);
-    let before = managers.0.get(&manager).map(|owned| owned.set.clone());
     // Forced, this cannot fail.
     if settle(context, &mut managers, &comparison, &manager, true).is_err() {
-        return closed(new_bare, &managers);
+        return closed(new, &managers);
     }
-    let tracked = comparison.without(context.ignored);
-    let set = before.clone().unwrap_or_default();
-    let set = set.difference(&tracked.removed).union(&tracked.modified).union(&tracked.added);
-    let set = context.tracked(&set);
-    if set.is_empty() {
-        managers.0.remove(&manager);
-    } else {
-        let time = match managers.0.get(&manager) {
-            Some(owned) if before.as_ref() == Some(&set) => owned.time.clone(),
-            _ => Some(context.now.to_owned()),
-        };
+    let comparison = comparison.without(context.ignored);
+    let written = context.tracked(&comparison.modified.union(&comparison.added));
+    let (before, time) = match managers.0.remove(&manager) {
+        Some(owned) => (owned.set, owned.time),
+        None => (FieldSet::default(), None),
+    };
+    let set = context.tracked(&before.difference(&comparison.removed).union(&written));
+    if !set.is_empty() {
+        let time = if written.is_empty() { time } else { Some(context.now.to_owned()) };
         let api_version = context.api_version.to_owned();
         managers.0.insert(manager, Owned { set, api_version, time });
         managers.cap_updaters(MAX_UPDATE_MANAGERS);
     }
-    closed(new_bare, &managers)
+    closed(new, &managers)
 }
 
 impl Context<'_> {
@@ -261,29 +285,40 @@ fn never_owned() -> FieldSet {
     ])
 }
 
-/// An object without its `managedFields`, and those. Fields that cannot be read are forgotten, as
-/// they would be in Kubernetes.
+/// An object without its `managedFields`, and those.
 fn opened(object: &Value) -> (Value, Managers) {
     let mut object = object.clone();
-    let entries = object
-        .get_mut("metadata")
-        .and_then(Value::as_object_mut)
-        .and_then(|metadata| metadata.remove("managedFields"));
-    let entries = entries.filter(|entries| check_depth(entries).is_ok());
-    let managers = entries.map(|entries| Managers::parse(&entries).unwrap_or_default());
-    (object, managers.unwrap_or_default())
+    let entries = take_entries(&mut object);
+    (object, entries.as_ref().map(read_entries).unwrap_or_default())
+}
+
+/// Takes the `managedFields` out of an object.
+fn take_entries(object: &mut Value) -> Option<Value> {
+    object.get_mut("metadata").and_then(Value::as_object_mut)?.remove("managedFields")
+}
+
+/// The managers that `managedFields` tell of. Those that cannot be read are forgotten, as they would
+/// be in Kubernetes.
+fn read_entries(entries: &Value) -> Managers {
+    if check_depth(entries).is_err() {
+        return Managers::default();
+    }
+    Managers::parse(entries).unwrap_or_default()
+}
+
+fn put_entries(object: &mut Value, entries: Value) {
+    if let Value::Object(fields) = object {
+        let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(metadata) = metadata {
+            metadata.insert("managedFields".to_owned(), entries);
+        }
+    }
 }
 
 /// The reverse of [`opened`].
 fn closed(mut object: Value, managers: &Managers) -> Value {
-    if managers.0.is_empty() {
-        return object;
-    }
-    if let Value::Object(fields) = &mut object {
-        let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(metadata) = metadata {
-            metadata.insert("managedFields".to_owned(), managers.to_value());
-        }
+    if !managers.0.is_empty() {
+        put_entries(&mut object, managers.to_value());
     }
     object
 }
@@ -317,15 +352,17 @@ fn settle(
 ) -> Result<(), ApplyError> {
     let comparison = comparison.without(context.ignored);
     let changed = comparison.modified.union(&comparison.added);
-    let others = || managers.0.iter().filter(|(manager, _)| *manager != writer);
-    let conflicts: Vec<Conflict> = others()
-        .flat_map(|(manager, owned)| {
-            let fields = owned.set.intersection(&changed).paths().into_iter();
-            fields.map(|field| Conflict { manager: manager.clone(), field })
-        })
-        .collect();
-    if !force && !conflicts.is_empty() {
-        return Err(ApplyError::Conflicts(conflicts));
+    if !force {
+        let others = managers.0.iter().filter(|(manager, _)| *manager != writer);
+        let conflicts: Vec<Conflict> = others
+            .flat_map(|(manager, owned)| {
+                let fields = owned.set.intersection(&changed).paths().into_iter();
+                fields.map(|field| Conflict { manager: manager.clone(), field })
+            })
+            .collect();
+        if !conflicts.is_empty() {
+            return Err(ApplyError::Conflicts(conflicts));
+        }
     }
     for (manager, owned) in &mut managers.0 {
         if manager != writer {

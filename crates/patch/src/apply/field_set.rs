@@ -44,6 +44,11 @@ impl PathElement {
         self.0.strip_prefix("f:")
     }
 
+    /// The step in its form in `fieldsV1`.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_at_checked(2)?;
         match kind {

@@ -159,15 +159,26 @@ impl Managers {
 }
 
 fn entry(manager: &Manager, owned: &Owned) -> Value {
+    let fields = owned.set.to_value();
+    entry_with(manager, &owned.api_version, owned.time.as_deref(), fields)
+}
+
+/// An entry of `managedFields`.
+pub(super) fn entry_with(
+    manager: &Manager,
+    api_version: &str,
+    time: Option<&str>,
+    fields: Value,
+) -> Value {
     let mut entry = Map::new();
     entry.insert("manager".to_owned(), json!(manager.name));
     entry.insert("operation".to_owned(), json!(manager.operation.as_str()));
-    entry.insert("apiVersion".to_owned(), json!(owned.api_version));
-    if let Some(time) = &owned.time {
+    entry.insert("apiVersion".to_owned(), json!(api_version));
+    if let Some(time) = time {
         entry.insert("time".to_owned(), json!(time));
     }
     entry.insert("fieldsType".to_owned(), json!("FieldsV1"));
-    entry.insert("fieldsV1".to_owned(), owned.set.to_value());
+    entry.insert("fieldsV1".to_owned(), fields);
     if !manager.subresource.is_empty() {
         entry.insert("subresource".to_owned(), json!(manager.subresource));
     }

@@ -1,6 +1,7 @@
 //! Server-side apply: ownership, conflicts and removal, case by case.
 
-use proptest::prelude::*;
+mod properties;
+
 use serde_json::json;
 
 use super::*;
@@ -265,6 +266,24 @@ fn a_write_that_changes_nothing_leaves_the_book() {
 }
 
 #[test]
+fn a_manager_is_as_young_as_its_last_change() {
+    let object = updated("create", None, containers(&json!([{"name": "c", "image": "i"}])));
+    let ignored = FieldSet::default();
+    let later = "2027-01-01T00:00:00Z";
+    let later = Context { now: later, ..context(pod(), "create", &ignored) };
+    let mut new = object.clone();
+    new["spec"]["containers"][0].as_object_mut().unwrap().remove("image");
+    let less = update(&later, Some(&object), new);
+    assert_eq!(less["metadata"]["managedFields"][0]["time"], NOW);
+    let mut new = object.clone();
+    new["spec"]["containers"][0]["image"] = json!("j");
+    let changed = update(&later, Some(&object), new);
+    let entry = &changed["metadata"]["managedFields"][0];
+    assert_eq!(entry["time"], later.now);
+    assert_eq!(entry["fieldsV1"], object["metadata"]["managedFields"][0]["fieldsV1"]);
+}
+
+#[test]
 fn owners_can_be_forgotten() {
     let object = updated("create", None, containers(&json!([{"name": "c"}])));
     let mut new = object.clone();
@@ -348,136 +367,25 @@ fn field_sets_survive_their_text() {
     assert!(FieldSet::parse(&json!({"k:[": {}})).is_err());
 }
 
-/// Configurations that look like pods.
-fn config() -> impl Strategy<Value = Value> {
-    let map = || prop::collection::btree_map("[ab]", "[xy]", 0..3);
-    let container = (prop::option::of("[ij]"), map(), prop::collection::vec("[ab]", 0..2))
-        .prop_map(|(image, env, args)| {
-            let env = env.into_iter().map(|(name, value)| json!({"name": name, "value": value}));
-            let mut container = json!({"env": env.collect::<Vec<_>>(), "args": args});
-            if let Some(image) = image {
-                container["image"] = json!(image);
-            }
-            container
-        });
-    let containers = prop::collection::hash_map("[abc]", container, 0..3).prop_map(|items| {
-        let items = items.into_iter().map(|(name, mut item)| {
-            item["name"] = json!(name);
-            item
-        });
-        items.collect::<Vec<_>>()
-    });
-    let finalizers = prop::collection::btree_set("[ab]", 0..3);
-    (map(), finalizers, containers).prop_map(|(labels, finalizers, containers)| {
-        json!({
-            "metadata": {"name": "p", "labels": labels, "finalizers": finalizers},
-            "spec": {"containers": containers},
-        })
-    })
-}
-
-/// A write by somebody.
-fn step() -> impl Strategy<Value = (String, bool, Value)> {
-    ("[mno]", any::<bool>(), config())
-}
-
-proptest! {
-    #[test]
-    fn whatever_happened_before_an_apply_holds_and_can_be_repeated(
-        steps in prop::collection::vec(step(), 0..6), last in config()
-    ) {
-        let ignored = FieldSet::default();
-        let mut live: Option<Value> = None;
-        for (manager, applies, value) in steps {
-            let context = context(pod(), &manager, &ignored);
-            live = Some(if applies {
-                apply(&context, live.as_ref(), &value, true).unwrap().object
-            } else {
-                update(&context, live.as_ref(), value)
-            });
-        }
-        let context = context(pod(), "last", &ignored);
-        let first = apply(&context, live.as_ref(), &last, true).unwrap();
-        // Everything that was asked for is there, as it was asked for.
-        let node = Node::of(Some(pod()));
-        let object = bare(&first.object);
-        prop_assert_eq!(&typed::merged(node, &object, &last), &object);
-        // Repeating it is no conflict, and changes nothing.
-        let again = apply(&context, Some(&first.object), &last, false).unwrap();
-        prop_assert_eq!(&again.object, &first.object);
-        prop_assert!(!again.changed);
-        // Nobody owns what is not there, except containers that are empty now.
-        let there = typed::with_named_fields(node, &typed::field_set(node, &object));
-        for (_, owned) in opened(&first.object).1.0 {
-            let gone = owned.set.difference(&there);
-            prop_assert!(
-                gone.paths().iter().all(|path| path.ends_with("labels") || path.ends_with("env")
-                    || path.ends_with("finalizers") || path.ends_with("containers")),
-                "{:?}", gone.paths()
-            );
-        }
-    }
-
-    #[test]
-    fn a_comparison_tells_what_changed(a in config(), b in config()) {
-        let node = Node::of(Some(pod()));
-        let comparison = typed::compare(node, &a, &b);
-        let back = typed::compare(node, &b, &a);
-        let merged = typed::merged(node, &a, &b);
-        prop_assert!(typed::compare(node, &a, &merged).removed.is_empty());
-        let rest = typed::compare(node, &merged, &b);
-        prop_assert_eq!(&rest.removed, &comparison.removed);
-        prop_assert!(rest.added.is_empty());
-        prop_assert_eq!(comparison.added, back.removed);
-        prop_assert_eq!(comparison.modified, back.modified);
-    }
-
-    #[test]
-    fn sets_follow_the_laws(a in config(), b in config()) {
-        let node = Node::of(Some(pod()));
-        let (a, b) = (typed::field_set(node, &a), typed::field_set(node, &b));
-        prop_assert_eq!(FieldSet::parse(&a.to_value()).unwrap(), a.clone());
-        prop_assert_eq!(a.union(&b), b.union(&a));
-        prop_assert_eq!(a.difference(&b).union(&a.intersection(&b)), a.clone());
-        prop_assert!(a.difference(&b).intersection(&b).is_empty());
-    }
-
-    #[test]
-    fn arbitrary_values_never_panic(
-        a in wk_values::any_json(), b in wk_values::any_json(), fields in wk_values::any_json()
-    ) {
-        let ignored = FieldSet::default();
-        let context = context(pod(), "m", &ignored);
-        let mut live = json!({"metadata": {"managedFields": [
-            {"manager": "x", "operation": "Apply", "fieldsV1": fields},
-        ]}});
-        live["spec"] = a["spec"].clone();
-        let _ = apply(&context, Some(&live), &b, true);
-        let _ = apply(&context, Some(&a), &b, false);
-        let _ = update(&context, Some(&a), b.clone());
-        let _ = update(&context, Some(&live), b);
-    }
-}
-
-/// Values of any shape under names that mean something.
-mod wk_values {
-    use super::*;
-
-    pub(super) fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            (0..3).prop_map(Value::from),
-            "[a-c]".prop_map(Value::from),
-        ];
-        let key = "spec|metadata|containers|ports|containerPort|finalizers|labels|name|env\
-                   |managedFields|f:spec|f:a|v:1|i:2|\\.|k:\\{\"name\":\"a\"\\}";
-        leaf.prop_recursive(6, 64, 5, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map(key, inner, 0..5)
-                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-            ]
-        })
-    }
+#[test]
+fn who_updates_owns_also_empty_lists_and_what_holds_them() {
+    let config = |items: Value| {
+        let mut config = containers(&items);
+        config["metadata"]["labels"] = json!({});
+        config
+    };
+    let one = applied("m", None, &config(json!([{"name": "a"}])));
+    // With the last of its items goes the list, and with that what held it.
+    let emptied = applied("m", Some(&one), &config(json!([])));
+    assert!(emptied.get("spec").is_none());
+    let mut again = emptied.clone();
+    again["spec"] = json!({"containers": []});
+    let again = updated("m", Some(&emptied), again);
+    let added = json!({"f:spec": {".": {}, "f:containers": {}}});
+    assert_eq!(owned(&again, "m", "Update"), added);
+    // Applying an empty list claims none of its items, and takes nothing away.
+    let last = applied("last", Some(&again), &config(json!([])));
+    assert_eq!(last["spec"], json!({"containers": []}));
+    assert_eq!(owned(&last, "m", "Update"), added);
+    assert_eq!(owned(&last, "last", "Apply"), json!({"f:metadata": {"f:labels": {}}}));
 }

@@ -20,7 +20,7 @@ pub(super) struct Node {
 }
 
 /// How a value is walked.
-enum Shape {
+pub(super) enum Shape {
     /// One value with one owner.
     Leaf,
     Fields,
@@ -29,7 +29,7 @@ enum Shape {
 
 /// How items of a list are told apart.
 #[derive(Clone, Copy)]
-enum Identity {
+pub(super) enum Identity {
     Value,
     Keys(&'static [&'static str]),
 }
@@ -40,7 +40,7 @@ impl Node {
     }
 
     /// What is known of the value under a name; the flag tells whether it is a field of a structure.
-    fn field(self, name: &str) -> (Self, bool) {
+    pub(super) fn field(self, name: &str) -> (Self, bool) {
         match self.ty {
             Some(Type::Message(message)) => match message.field(name) {
                 Some(field) => (Self { ty: Some(field.ty), rule: field.merge }, true),
@@ -51,14 +51,14 @@ impl Node {
         }
     }
 
-    fn item(self) -> Self {
+    pub(super) fn item(self) -> Self {
         match self.ty {
             Some(Type::List(item)) => Self { ty: Some(*item), ..Self::of(None) },
             _ => Self::of(None),
         }
     }
 
-    fn shape(self, value: &Value) -> Shape {
+    pub(super) fn shape(self, value: &Value) -> Shape {
         match (value, self.ty) {
             (Value::Object(_), Some(Type::Message(message))) if message.atomic => Shape::Leaf,
             (Value::Object(_), _) if self.rule.atomic => Shape::Leaf,
@@ -94,7 +94,7 @@ impl Node {
     }
 
     /// The items of this list by their steps, those that lack a key by their place.
-    fn items(self, identity: Identity, list: &[Value]) -> Vec<(PathElement, &Value)> {
+    pub(super) fn items(self, identity: Identity, list: &[Value]) -> Vec<(PathElement, &Value)> {
         let items = list.iter().enumerate();
         items
             .map(|(place, item)| {
