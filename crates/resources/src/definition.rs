@@ -5,6 +5,7 @@
 //! server runs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,6 +20,17 @@ use crate::look::{Look, at, keep, remove, text_at};
 use crate::rules::{DeleteRequest, Deletion, KindRules, Update};
 use crate::{metadata, walk};
 
+/// Who makes a request, beside the name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Requester<'a> {
+    /// Identifies the user across renames; may be empty.
+    pub uid: &'a str,
+    /// The groups of the user.
+    pub groups: &'a [String],
+    /// More facts about the user, by key.
+    pub extra: Option<&'a BTreeMap<String, Vec<String>>>,
+}
+
 /// What a create needs to know beside the object.
 #[derive(Debug, Clone)]
 pub struct RequestContext<'a> {
@@ -30,6 +42,8 @@ pub struct RequestContext<'a> {
     pub namespace: Option<&'a str>,
     /// Who asks.
     pub user: &'a str,
+    /// What else is known of who asks.
+    pub requester: Requester<'a>,
     /// The random end of a generated name: [`metadata::NAME_SUFFIX_LENGTH`] characters of
     /// [`metadata::NAME_SUFFIX_ALPHABET`].
     pub name_suffix: &'a str,
@@ -314,6 +328,12 @@ impl Definition {
                 }
             }
         }
+    }
+
+    /// Writes the time of a change where the kind keeps one and nobody gave it; it comes right after
+    /// [`Definition::prepare_update`].
+    pub fn stamp(&self, new: &mut Value, old: &Value, now: Timestamp) {
+        self.rules.stamp(new, old, now);
     }
 
     /// All faults of a change of `old` into `new`.

@@ -9,28 +9,39 @@ use wk_schema::Scope;
 use crate::definition::{Column, Definition, SelectableField, Subresource};
 use crate::rules::{KindRules, Plain};
 
+mod admission_registration;
 mod autoscaler;
 mod binding;
+mod certificates;
 mod config_map;
 mod cron_job;
+mod csi;
 mod daemon_set;
 mod deployment;
+mod dynamic_resources;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod flow_control;
 mod ingress;
 mod job;
 mod lease;
+mod limit_range;
 mod namespace;
 mod network_policy;
+mod networking;
 mod node;
 mod persistent_volume;
 mod persistent_volume_claim;
 pub(crate) mod pod;
 mod pod_disruption_budget;
+mod priority_class;
 mod rbac;
 mod replica_set;
 mod replication_controller;
+mod resource_quota;
+mod revision;
+mod runtime_class;
 mod secret;
 mod service;
 mod service_account;
@@ -73,9 +84,20 @@ pub fn builtin() -> &'static [Arc<Definition>] {
             ingress::definition(),
             network_policy::definition(),
             pod_disruption_budget::definition(),
+            limit_range::definition(),
+            resource_quota::definition(),
+            priority_class::definition(),
+            runtime_class::definition(),
+            certificates::definition(),
         ];
         all.extend(rbac::definitions());
         all.extend(storage::definitions());
+        all.extend(csi::definitions());
+        all.extend(networking::definitions());
+        all.extend(revision::definitions());
+        all.extend(admission_registration::definitions());
+        all.extend(dynamic_resources::definitions());
+        all.extend(flow_control::definitions());
         all.extend(various::definitions());
         all.into_iter().map(Arc::new).collect()
     });

@@ -5,7 +5,7 @@
 //! *parts* of objects (a container, a probe, a label selector) belong to the message types of
 //! `wk-schema` and apply wherever such a part occurs, so that a pod template is treated as a pod is.
 //!
-//! A create goes: decode (`wk-schema`) → [`Definition::default`] → admission ([`admission`]) →
+//! A create goes: decode (`wk-schema`) → [`Definition::default`] → admission (the server's) →
 //! [`Definition::prepare_create`] → [`Definition::validate_create`] → store. An update goes: decode
 //! or patch → [`Definition::default`] → [`Definition::prepare_update`] →
 //! [`Definition::validate_update`] → store.
@@ -16,19 +16,19 @@
 //! - Defaulting twice is defaulting once.
 //! - Nothing here allocates addresses or ports, looks at other objects, or checks who may do what.
 
-pub mod admission;
 mod check;
 mod definition;
 mod kinds;
 mod look;
 pub mod metadata;
+pub mod quota;
 mod rules;
 pub mod scale;
 mod table;
 mod types;
 mod walk;
 
-pub use definition::{Column, Definition, RequestContext, SelectableField, Subresource};
+pub use definition::{Column, Definition, RequestContext, Requester, SelectableField, Subresource};
 pub use kinds::pod::{BindError, bind, qos_class};
 pub use kinds::{builtin, definition};
 pub use rules::{DeleteRequest, Deletion, KindRules, Plain, Update};

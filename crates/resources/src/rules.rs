@@ -75,6 +75,9 @@ pub trait KindRules: Debug + Send + Sync {
     /// Makes an object ready to replace another.
     fn prepare_update(&self, _new: &mut Value, _old: &Value, _update: Update) {}
 
+    /// Writes the time of a change where nobody gave one.
+    fn stamp(&self, _new: &mut Value, _old: &Value, _now: Timestamp) {}
+
     /// Checks whether a change is allowed.
     fn validate_update(
         &self,

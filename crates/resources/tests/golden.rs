@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use wk_api::{GroupVersion, Uid, parse_time};
-use wk_resources::{Definition, RequestContext, admission, definition};
+use wk_resources::{Definition, RequestContext, definition};
 
 fn created(input: &str) -> Value {
     let value: Value = serde_yaml::from_str(input).expect("the input is YAML");
@@ -21,14 +21,12 @@ fn created(input: &str) -> Value {
         wk_schema::decode_value(value.clone(), message).expect("it decodes");
     assert_eq!(warnings, []);
     definition.default(&mut object);
-    if kind == "Pod" {
-        admission::complete_pod(&mut object, &admission::PodDefaults::default());
-    }
     let context = RequestContext {
         now: parse_time("2026-01-02T03:04:05Z").expect("a time"),
         uid: Uid::new("11111111-2222-3333-4444-555555555555"),
         namespace: definition.namespaced.then_some("default"),
         user: "somebody",
+        requester: wk_resources::Requester::default(),
         name_suffix: "x7b9k",
     };
     definition.prepare_create(&mut object, &context);

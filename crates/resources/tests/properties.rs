@@ -124,6 +124,7 @@ proptest! {
                 uid: Uid::new("u"),
                 namespace: definition.namespaced.then_some("default"),
                 user: "somebody",
+                requester: wk_resources::Requester::default(),
                 name_suffix: "x7b9k",
             };
             definition.prepare_create(&mut object, &context);

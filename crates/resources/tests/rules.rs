@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 use wk_api::{Uid, parse_time};
-use wk_resources::{
-    Definition, DeleteRequest, Deletion, RequestContext, Update, admission, definition,
-};
+use wk_resources::{Definition, DeleteRequest, Deletion, RequestContext, Update, definition};
 
 fn kind(group: &str, kind: &str) -> &'static Definition {
     definition(group, "v1", kind).expect("the kind is built in")
@@ -14,17 +12,42 @@ fn created(definition: &Definition, object: &Value) -> Value {
     let mut object = object.clone();
     definition.default(&mut object);
     if definition.kind == "Pod" {
-        admission::complete_pod(&mut object, &admission::PodDefaults::default());
+        admitted(&mut object["spec"]);
     }
     let context = RequestContext {
         now: parse_time("2026-01-02T03:04:05Z").expect("a time"),
         uid: Uid::new("u"),
         namespace: definition.namespaced.then_some("default"),
         user: "somebody",
+        requester: wk_resources::Requester::default(),
         name_suffix: "x7b9k",
     };
     definition.prepare_create(&mut object, &context);
     object
+}
+
+/// What admission gives every pod.
+fn admitted(spec: &mut Value) {
+    if spec["serviceAccountName"].is_null() {
+        spec["serviceAccountName"] = "default".into();
+        spec["serviceAccount"] = "default".into();
+    }
+    spec["priority"] = 0.into();
+    if spec["preemptionPolicy"].is_null() {
+        spec["preemptionPolicy"] = "PreemptLowerPriority".into();
+    }
+    if spec["tolerations"].is_null() {
+        spec["tolerations"] = json!([]);
+    }
+    for taint in ["not-ready", "unreachable"] {
+        let key = format!("node.kubernetes.io/{taint}");
+        let toleration = json!({
+            "effect": "NoExecute", "key": key, "operator": "Exists", "tolerationSeconds": 300,
+        });
+        if let Some(list) = spec["tolerations"].as_array_mut() {
+            list.push(toleration);
+        }
+    }
 }
 
 fn faults(definition: &Definition, object: &Value) -> Vec<String> {

@@ -1,11 +1,13 @@
 //! Horizontal pod autoscalers: `autoscaling/v2` as they are stored, `autoscaling/v1` as a view.
 
+mod validation;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use wk_api::{Fault, FieldPath, Quantity, names};
+use wk_api::Quantity;
 
 use super::define;
-use crate::check::{self, Faults};
+use crate::check::Faults;
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::{Look, default_to, map_mut};
 use crate::rules::KindRules;
@@ -65,14 +67,7 @@ impl KindRules for Autoscalers {
             return;
         }
         if spec.lacks("metrics") {
-            let cpu = json!([{
-                "type": "Resource",
-                "resource": {
-                    "name": "cpu",
-                    "target": {"type": "Utilization", "averageUtilization": 80},
-                },
-            }]);
-            spec.insert("metrics".to_owned(), cpu);
+            spec.insert("metrics".to_owned(), json!([cpu_metric(&80.into())]));
         }
         if let Some(Value::Object(behavior)) = spec.get_mut("behavior") {
             default_behavior(behavior);
@@ -84,31 +79,13 @@ impl KindRules for Autoscalers {
     }
 
     fn validate(&self, autoscaler: &Value, faults: &mut Faults) {
-        let root = FieldPath::Root;
-        let path = root.child("spec");
-        let spec = &autoscaler["spec"];
-        let min = spec.int("minReplicas").unwrap_or(1);
-        let max = spec.int("maxReplicas").unwrap_or(0);
-        if min < 1 {
-            let detail = "must be greater than or equal to 1";
-            faults.push(Fault::invalid(&path.child("minReplicas"), min, detail));
-        }
-        if max < 1 {
-            let detail = "must be greater than 0";
-            faults.push(Fault::invalid(&path.child("maxReplicas"), max, detail));
-        }
-        if max < min {
-            let detail = "must be greater than or equal to `minReplicas`";
-            faults.push(Fault::invalid(&path.child("maxReplicas"), max, detail));
-        }
-        let target = &spec["scaleTargetRef"];
-        let path = path.child("scaleTargetRef");
-        check::required_text(target, "kind", names::path_segment, &path, faults);
-        check::required_text(target, "name", names::path_segment, &path, faults);
-        let metrics = root.child("spec.metrics");
-        for (index, metric) in spec.items("metrics").iter().enumerate() {
-            let kinds = ["ContainerResource", "External", "Object", "Pods", "Resource"];
-            check::required_one_of(metric, "type", &kinds, &metrics.index(index), faults);
+        if self.view {
+            // Its metrics and behavior are annotations: they are checked as what they stand for.
+            let mut stored = autoscaler.clone();
+            self.to_stored(&mut stored);
+            validation::spec(&stored["spec"], faults);
+        } else {
+            validation::spec(&autoscaler["spec"], faults);
         }
     }
 
@@ -235,13 +212,13 @@ fn from_first(autoscaler: &mut Value) {
         _ => Vec::new(),
     };
     if let Some(percentage) = spec.remove("targetCPUUtilizationPercentage") {
-        let target = json!({"type": "Utilization", "averageUtilization": percentage});
-        metrics
-            .insert(0, json!({"type": "Resource", "resource": {"name": "cpu", "target": target}}));
+        metrics.insert(0, cpu_metric(&percentage));
     }
-    if !metrics.is_empty() {
-        spec.insert("metrics".to_owned(), metrics.into());
+    if metrics.is_empty() {
+        // The default of the second version, which applies to what is stored.
+        metrics.push(cpu_metric(&80.into()));
     }
+    spec.insert("metrics".to_owned(), metrics.into());
     spec.extend(kept);
     if let Some(Value::Object(status)) = autoscaler.get_mut("status")
         && let Some(current) = status.remove("currentCPUUtilizationPercentage")
@@ -252,6 +229,12 @@ fn from_first(autoscaler: &mut Value) {
         }]);
         status.insert("currentMetrics".to_owned(), metric);
     }
+}
+
+/// The metric of the processor time that pods use, in percent of what they ask for.
+fn cpu_metric(percentage: &Value) -> Value {
+    let target = json!({"type": "Utilization", "averageUtilization": percentage});
+    json!({"type": "Resource", "resource": {"name": "cpu", "target": target}})
 }
 
 fn map_value<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {

@@ -8,7 +8,8 @@ use super::{define, workload};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::Look;
-use crate::rules::KindRules;
+use crate::metadata;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 /// The definition of the kind.
@@ -49,9 +50,26 @@ impl KindRules for Budgets {
             faults.push(Fault::invalid(&path, spec.clone(), detail));
         }
         workload::int_or_percent(spec, "minAvailable", &path, faults);
+        if let Some(text) = spec["minAvailable"].as_str()
+            && text.strip_suffix('%').and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n > 100)
+        {
+            let detail = "must not be greater than 100%";
+            faults.push(Fault::invalid(&path.child("minAvailable"), text, detail));
+        }
         workload::int_or_percent(spec, "maxUnavailable", &path, faults);
         let policies = ["AlwaysAllow", "IfHealthyBudget"];
         check::one_of(spec, "unhealthyPodEvictionPolicy", &policies, &path, faults);
+    }
+
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            let root = FieldPath::Root;
+            let path = root.child("status");
+            let counts = ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
+            for field in counts {
+                metadata::non_negative(&new["status"], field, &path, faults);
+            }
+        }
     }
 
     fn row(&self, budget: &Value, now: Timestamp) -> Vec<Value> {

@@ -1,8 +1,8 @@
 //! The kinds of `storage.k8s.io`.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use wk_api::{FieldPath, names};
+use serde_json::Value;
+use wk_api::{Fault, FieldPath, names};
 
 use super::define;
 use crate::check::{self, Faults};
@@ -17,26 +17,6 @@ const GROUP: &str = "storage.k8s.io";
 /// The definitions of the group's kinds.
 pub(super) fn definitions() -> Vec<Definition> {
     vec![
-        define(GROUP, "v1", "CSIDriver")
-            .columns(vec![
-                Column::NAME,
-                Column::flag("AttachRequired", "Whether volumes must be attached."),
-                Column::flag("PodInfoOnMount", "Whether the driver wants to know of the pod."),
-                Column::flag("StorageCapacity", "Whether scheduling looks at capacities."),
-                Column::text("TokenRequests", "The tokens that the driver needs."),
-                Column::flag("RequiresRepublish", "Whether mounts are refreshed."),
-                Column::text("Modes", "The life cycles that volumes may have."),
-                Column::AGE,
-            ])
-            .rules(Drivers),
-        define(GROUP, "v1", "CSINode")
-            .columns(vec![
-                Column::NAME,
-                Column::int("Drivers", "The number of drivers on the node."),
-                Column::AGE,
-            ])
-            .rules(DriverNodes),
-        define(GROUP, "v1", "CSIStorageCapacity"),
         define(GROUP, "v1", "StorageClass")
             .short(&["sc"])
             .columns(vec![
@@ -48,8 +28,6 @@ pub(super) fn definitions() -> Vec<Definition> {
                 Column::AGE,
             ])
             .rules(Classes),
-        define(GROUP, "v1", "VolumeAttachment").status(),
-        define(GROUP, "v1", "VolumeAttributesClass").short(&["vac"]),
     ]
 }
 
@@ -68,15 +46,22 @@ impl KindRules for Classes {
     fn validate(&self, class: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         check::required_text(class, "provisioner", names::qualified_name, &root, faults);
+        parameters(class, &root, faults);
         check::one_of(class, "reclaimPolicy", &["Delete", "Retain"], &root, faults);
         let modes = ["Immediate", "WaitForFirstConsumer"];
         check::required_one_of(class, "volumeBindingMode", &modes, &root, faults);
+        topologies(class, &root, faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
-        for field in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
-            metadata::immutable(new, old, field, &FieldPath::Root, faults);
+        let root = FieldPath::Root;
+        for field in ["parameters", "provisioner", "reclaimPolicy"] {
+            if new.get(field) != old.get(field) {
+                let detail = format!("updates to {field} are forbidden.");
+                faults.push(Fault::forbidden(&root.child(field), detail));
+            }
         }
+        metadata::immutable(new, old, "volumeBindingMode", &root, faults);
     }
 
     fn row(&self, class: &Value, now: Timestamp) -> Vec<Value> {
@@ -95,51 +80,54 @@ impl KindRules for Classes {
     }
 }
 
-#[derive(Debug)]
-struct Drivers;
+/// The most parameters of a class, and bytes of them.
+const MAX_PARAMETERS: usize = 512;
+const MAX_PARAMETER_BYTES: usize = 256 << 10;
 
-impl KindRules for Drivers {
-    fn default(&self, driver: &mut Value) {
-        let spec = crate::look::map_mut(driver, "spec");
-        for (field, value) in [
-            ("attachRequired", json!(true)),
-            ("podInfoOnMount", json!(false)),
-            ("storageCapacity", json!(false)),
-            ("requiresRepublish", json!(false)),
-            ("seLinuxMount", json!(false)),
-            ("fsGroupPolicy", json!("ReadWriteOnceWithFSType")),
-            ("volumeLifecycleModes", json!(["Persistent"])),
-        ] {
-            spec.entry(field).or_insert(value);
-        }
+fn parameters(class: &Value, root: &FieldPath<'_>, faults: &mut Faults) {
+    let path = root.child("parameters");
+    let parameters: Vec<_> = class.entries("parameters").collect();
+    if parameters.len() > MAX_PARAMETERS {
+        faults.push(Fault::too_long(&path, MAX_PARAMETERS));
+        return;
     }
-
-    fn row(&self, driver: &Value, now: Timestamp) -> Vec<Value> {
-        let spec = &driver["spec"];
-        let joined = |texts: Vec<&str>| {
-            if texts.is_empty() { "<unset>".to_owned() } else { texts.join(",") }
-        };
-        let tokens = spec.items("tokenRequests").iter().map(|t| t.text("audience")).collect();
-        let modes = spec.items("volumeLifecycleModes").iter().filter_map(Value::as_str).collect();
-        vec![
-            table::name(driver),
-            spec.is("attachRequired").into(),
-            spec.is("podInfoOnMount").into(),
-            spec.is("storageCapacity").into(),
-            joined(tokens).into(),
-            spec.is("requiresRepublish").into(),
-            joined(modes).into(),
-            table::age(driver, now),
-        ]
+    if parameters.iter().any(|(key, _)| key.is_empty()) {
+        faults.push(Fault::invalid(&path, "", "field can not be empty."));
+    }
+    let bytes: usize =
+        parameters.iter().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if bytes > MAX_PARAMETER_BYTES {
+        faults.push(Fault::too_long(&path, MAX_PARAMETER_BYTES));
     }
 }
 
-#[derive(Debug)]
-struct DriverNodes;
-
-impl KindRules for DriverNodes {
-    fn row(&self, node: &Value, now: Timestamp) -> Vec<Value> {
-        let drivers = node["spec"].items("drivers").len();
-        vec![table::name(node), drivers.into(), table::age(node, now)]
+fn topologies(class: &Value, root: &FieldPath<'_>, faults: &mut Faults) {
+    let list = root.child("allowedTopologies");
+    let all = class.items("allowedTopologies");
+    for (index, topology) in all.iter().enumerate() {
+        let path = list.index(index);
+        let expressions = path.child("matchLabelExpressions");
+        if all[..index].contains(topology) {
+            faults.push(Fault::duplicate(&expressions, ""));
+        }
+        let items = topology.items("matchLabelExpressions");
+        for (index, expression) in items.iter().enumerate() {
+            let path = expressions.index(index);
+            let key = expression.text("key");
+            check::invalid(&path.child("key"), key, names::qualified_name(key), faults);
+            if items[..index].iter().any(|other| other.text("key") == key) {
+                faults.push(Fault::duplicate(&path.child("key"), key));
+            }
+            let list = path.child("values");
+            let values = expression.items("values");
+            if values.is_empty() {
+                faults.push(Fault::required(&list, ""));
+            }
+            for (index, value) in values.iter().enumerate() {
+                if values[..index].contains(value) {
+                    faults.push(Fault::duplicate(&list.index(index), value.clone()));
+                }
+            }
+        }
     }
 }

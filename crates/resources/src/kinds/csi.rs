@@ -1,0 +1,359 @@
+//! What storage drivers say of themselves, and what is attached where: the kinds of
+//! `storage.k8s.io` but for classes of volumes.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use wk_api::{Fault, FieldPath, names};
+
+use super::define;
+use crate::check::{self, Faults};
+use crate::definition::{Column, Definition};
+use crate::look::Look;
+use crate::metadata;
+use crate::rules::{KindRules, Update};
+use crate::table;
+
+const GROUP: &str = "storage.k8s.io";
+/// The most bytes of the name of a driver.
+const DRIVER_MAX: usize = 63;
+const NODE_ID_MAX: usize = 192;
+
+/// The definitions of these kinds.
+pub(super) fn definitions() -> Vec<Definition> {
+    vec![
+        define(GROUP, "v1", "CSIDriver")
+            .columns(vec![
+                Column::NAME,
+                Column::flag("AttachRequired", "Whether volumes must be attached."),
+                Column::flag("PodInfoOnMount", "Whether the driver wants to know of the pod."),
+                Column::flag("StorageCapacity", "Whether scheduling looks at capacities."),
+                Column::text("TokenRequests", "The tokens that the driver needs."),
+                Column::flag("RequiresRepublish", "Whether mounts are refreshed."),
+                Column::text("Modes", "The life cycles that volumes may have."),
+                Column::AGE,
+            ])
+            .rules(Drivers),
+        define(GROUP, "v1", "CSINode")
+            .columns(vec![
+                Column::NAME,
+                Column::int("Drivers", "The number of drivers on the node."),
+                Column::AGE,
+            ])
+            .rules(DriverNodes),
+        define(GROUP, "v1", "CSIStorageCapacity")
+            .columns(vec![
+                Column::NAME,
+                Column::text("StorageClassName", "The class whose volumes could be made."),
+                Column::text("Capacity", "How much can be made."),
+            ])
+            .rules(Capacities),
+        define(GROUP, "v1", "VolumeAttachment")
+            .columns(vec![
+                Column::NAME,
+                Column::text("Attacher", "The driver that attaches."),
+                Column::text("PV", "The volume."),
+                Column::text("Node", "The node that it is attached to."),
+                Column::flag("Attached", "Whether it is attached."),
+                Column::AGE,
+            ])
+            .rules(Attachments)
+            .status(),
+        define(GROUP, "v1", "VolumeAttributesClass")
+            .short(&["vac"])
+            .columns(vec![
+                Column::NAME,
+                Column::text("DriverName", "The driver of the volumes."),
+                Column::AGE,
+            ])
+            .rules(AttributesClasses),
+    ]
+}
+
+/// Checks the name of a driver in a field.
+fn driver_name(object: &Value, field: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    let name = object.text(field);
+    let at = path.child(field);
+    if name.is_empty() {
+        faults.push(Fault::required(&at, ""));
+        return;
+    }
+    if name.len() > DRIVER_MAX {
+        faults.push(Fault::too_long(&at, DRIVER_MAX));
+    }
+    // Upper case is allowed here, and only here.
+    let lower = name.to_lowercase();
+    check::invalid(&at, name, names::dns1123_subdomain(&lower), faults);
+}
+
+#[derive(Debug)]
+struct Drivers;
+
+impl KindRules for Drivers {
+    fn default(&self, driver: &mut Value) {
+        let spec = crate::look::map_mut(driver, "spec");
+        for (field, value) in [
+            ("attachRequired", json!(true)),
+            ("podInfoOnMount", json!(false)),
+            ("storageCapacity", json!(false)),
+            ("requiresRepublish", json!(false)),
+            ("seLinuxMount", json!(false)),
+            ("fsGroupPolicy", json!("ReadWriteOnceWithFSType")),
+            ("volumeLifecycleModes", json!(["Persistent"])),
+        ] {
+            spec.entry(field).or_insert(value);
+        }
+    }
+
+    fn validate(&self, driver: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        driver_name(&driver["metadata"], "name", &root.child("metadata"), faults);
+        let path = root.child("spec");
+        let spec = &driver["spec"];
+        let policies = ["File", "None", "ReadWriteOnceWithFSType"];
+        check::one_of(spec, "fsGroupPolicy", &policies, &path, faults);
+        let list = path.child("volumeLifecycleModes");
+        for (index, mode) in spec.items("volumeLifecycleModes").iter().enumerate() {
+            let supported = ["Ephemeral", "Persistent"];
+            let mode = mode.as_str().unwrap_or_default();
+            if !supported.contains(&mode) {
+                faults.push(Fault::not_supported(&list.index(index), mode, &supported));
+            }
+        }
+        let list = path.child("tokenRequests");
+        let requests = spec.items("tokenRequests");
+        for (index, request) in requests.iter().enumerate() {
+            let path = list.index(index);
+            let audience = request.text("audience");
+            if requests[..index].iter().any(|other| other.text("audience") == audience) {
+                faults.push(Fault::duplicate(&path.child("audience"), audience));
+            }
+            if let Some(seconds) = request.int("expirationSeconds") {
+                let path = path.child("expirationSeconds");
+                if seconds < 600 {
+                    let detail = "may not specify a duration less than 10 minutes";
+                    faults.push(Fault::invalid(&path, seconds, detail));
+                } else if seconds > i64::from(u32::MAX) {
+                    let detail = "may not specify a duration larger than 2^32 seconds";
+                    faults.push(Fault::invalid(&path, seconds, detail));
+                }
+            }
+        }
+        check::in_range(
+            spec,
+            "nodeAllocatableUpdatePeriodSeconds",
+            10,
+            i64::from(i32::MAX),
+            &path,
+            faults,
+        );
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        for field in ["attachRequired", "volumeLifecycleModes"] {
+            metadata::immutable(&new["spec"], &old["spec"], field, &path, faults);
+        }
+    }
+
+    fn row(&self, driver: &Value, now: Timestamp) -> Vec<Value> {
+        let spec = &driver["spec"];
+        let joined = |texts: Vec<&str>| {
+            if texts.is_empty() { "<unset>".to_owned() } else { texts.join(",") }
+        };
+        let tokens = spec.items("tokenRequests").iter().map(|t| t.text("audience")).collect();
+        let modes = spec.items("volumeLifecycleModes").iter().filter_map(Value::as_str).collect();
+        vec![
+            table::name(driver),
+            spec.is("attachRequired").into(),
+            spec.is("podInfoOnMount").into(),
+            spec.is("storageCapacity").into(),
+            joined(tokens).into(),
+            spec.is("requiresRepublish").into(),
+            joined(modes).into(),
+            table::age(driver, now),
+        ]
+    }
+}
+
+#[derive(Debug)]
+struct DriverNodes;
+
+impl KindRules for DriverNodes {
+    fn validate(&self, node: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let list = root.child("spec.drivers");
+        let all = node["spec"].items("drivers");
+        for (index, driver) in all.iter().enumerate() {
+            let path = list.index(index);
+            driver_name(driver, "name", &path, faults);
+            let name = driver.text("name");
+            if all[..index].iter().any(|other| other.text("name") == name) {
+                faults.push(Fault::duplicate(&path.child("name"), name));
+            }
+            let id = driver.text("nodeID");
+            if id.is_empty() {
+                faults.push(Fault::required(&path.child("nodeID"), ""));
+            } else if id.len() > NODE_ID_MAX {
+                let detail = format!("must be {NODE_ID_MAX} characters or less");
+                faults.push(Fault::invalid(&path.child("nodeID"), id, detail));
+            }
+            let allocatable = path.child("allocatable");
+            metadata::non_negative(&driver["allocatable"], "count", &allocatable, faults);
+            let keys = path.child("topologyKeys");
+            let topology = driver.items("topologyKeys");
+            for (index, key) in topology.iter().enumerate() {
+                let text = key.as_str().unwrap_or_default();
+                if text.is_empty() {
+                    faults.push(Fault::required(&keys, ""));
+                } else {
+                    check::invalid(&keys, text, names::qualified_name(text), faults);
+                }
+                if topology[..index].contains(key) {
+                    faults.push(Fault::duplicate(&keys, text));
+                }
+            }
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let list = root.child("spec.drivers");
+        for driver in new["spec"].items("drivers") {
+            let known = old["spec"].items("drivers").iter();
+            let mut known = known.filter(|other| other.text("name") == driver.text("name"));
+            // How many volumes fit may be found out later; all else of a driver stays.
+            if known.next().is_some_and(|other| {
+                ["nodeID", "topologyKeys"].iter().any(|field| driver.get(field) != other.get(field))
+            }) {
+                let detail = "field is immutable";
+                faults.push(Fault::invalid(&list, driver.clone(), detail));
+            }
+        }
+    }
+
+    fn row(&self, node: &Value, now: Timestamp) -> Vec<Value> {
+        let drivers = node["spec"].items("drivers").len();
+        vec![table::name(node), drivers.into(), table::age(node, now)]
+    }
+}
+
+#[derive(Debug)]
+struct Capacities;
+
+impl KindRules for Capacities {
+    fn validate(&self, capacity: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let class = names::dns1123_subdomain;
+        check::required_text(capacity, "storageClassName", class, &root, faults);
+        for field in ["capacity", "maximumVolumeSize"] {
+            if let Some(amount) = check::quantity(capacity, field).filter(|a| a.is_negative()) {
+                let detail = "must be greater than or equal to 0";
+                faults.push(Fault::invalid(&root.child(field), amount.to_string(), detail));
+            }
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        for field in ["nodeTopology", "storageClassName"] {
+            metadata::immutable(new, old, field, &FieldPath::Root, faults);
+        }
+    }
+
+    fn row(&self, capacity: &Value, _now: Timestamp) -> Vec<Value> {
+        vec![
+            table::name(capacity),
+            capacity.text("storageClassName").into(),
+            capacity.text("capacity").into(),
+        ]
+    }
+}
+
+#[derive(Debug)]
+struct Attachments;
+
+impl KindRules for Attachments {
+    fn validate(&self, attachment: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        let spec = &attachment["spec"];
+        driver_name(spec, "attacher", &path, faults);
+        let source = &spec["source"];
+        let at = path.child("source");
+        match (source.has("inlineVolumeSpec"), source.has("persistentVolumeName")) {
+            (true, true) => {
+                let detail = "must specify exactly one of inlineVolumeSpec and \
+                              persistentVolumeName";
+                faults.push(Fault::forbidden(&at, detail));
+            }
+            (false, false) => {
+                let detail = "must specify exactly one of inlineVolumeSpec and \
+                              persistentVolumeName";
+                faults.push(Fault::required(&at, detail));
+            }
+            (false, true) if source.lacks("persistentVolumeName") => {
+                let detail = "must specify non empty persistentVolumeName";
+                faults.push(Fault::required(&at.child("persistentVolumeName"), detail));
+            }
+            _ => {}
+        }
+        check::required_text(spec, "nodeName", names::dns1123_subdomain, &path, faults);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        metadata::immutable(new, old, "spec", &FieldPath::Root, faults);
+    }
+
+    fn row(&self, attachment: &Value, now: Timestamp) -> Vec<Value> {
+        let spec = &attachment["spec"];
+        vec![
+            table::name(attachment),
+            spec.text("attacher").into(),
+            spec["source"].text("persistentVolumeName").into(),
+            spec.text("nodeName").into(),
+            attachment["status"].is("attached").into(),
+            table::age(attachment, now),
+        ]
+    }
+}
+
+#[derive(Debug)]
+struct AttributesClasses;
+
+impl KindRules for AttributesClasses {
+    fn validate(&self, class: &Value, faults: &mut Faults) {
+        const MOST: usize = 512;
+        const BYTES: usize = 256 * 1024;
+        let root = FieldPath::Root;
+        driver_name(class, "driverName", &root, faults);
+        let path = root.child("parameters");
+        let (mut count, mut size) = (0, 0);
+        for (key, value) in class.entries("parameters") {
+            count += 1;
+            size += key.len() + value.as_str().map_or(0, str::len);
+            if key.is_empty() {
+                let detail = "field can not be empty.";
+                faults.push(Fault::invalid(&path, key.as_str(), detail));
+            }
+        }
+        if count == 0 {
+            faults.push(Fault::required(&path, "must contain at least one key/value pair"));
+        }
+        if count > MOST {
+            faults.push(Fault::too_many(&path, count, MOST));
+        }
+        if size > BYTES {
+            faults.push(Fault::too_long(&path, BYTES));
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        for field in ["driverName", "parameters"] {
+            metadata::immutable(new, old, field, &FieldPath::Root, faults);
+        }
+    }
+
+    fn row(&self, class: &Value, now: Timestamp) -> Vec<Value> {
+        vec![table::name(class), class.text("driverName").into(), table::age(class, now)]
+    }
+}

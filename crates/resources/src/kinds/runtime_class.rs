@@ -1,0 +1,95 @@
+//! Runtime classes.
+//!
+//! Spec: <https://kubernetes.io/docs/concepts/containers/runtime-class/>
+
+use jiff::Timestamp;
+use serde_json::Value;
+use wk_api::{Fault, FieldPath, names};
+
+use super::define;
+use crate::check::{self, Faults};
+use crate::definition::{Column, Definition};
+use crate::look::Look;
+use crate::metadata;
+use crate::rules::{KindRules, Update};
+use crate::table;
+use crate::types::{affinity, resources};
+
+/// The definition of the kind.
+pub(super) fn definition() -> Definition {
+    define("node.k8s.io", "v1", "RuntimeClass")
+        .columns(vec![
+            Column::NAME,
+            Column::text("Handler", "The runtime that the class stands for."),
+            Column::AGE,
+        ])
+        .rules(Classes)
+}
+
+#[derive(Debug)]
+struct Classes;
+
+impl KindRules for Classes {
+    fn validate(&self, class: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        check::required_text(class, "handler", names::dns1123_label, &root, faults);
+        let overhead = root.child("overhead");
+        let fixed = overhead.child("podFixed");
+        for (name, amount) in class["overhead"].entries("podFixed") {
+            let path = fixed.key(name);
+            resources::container_name(name, &path, faults);
+            resources::amount(name, amount, &path, faults);
+        }
+        let path = root.child("scheduling");
+        let scheduling = &class["scheduling"];
+        metadata::labels(scheduling, "nodeSelector", &path, faults);
+        affinity::tolerations(scheduling, &path, faults);
+        let list = path.child("tolerations");
+        let tolerations = scheduling.items("tolerations");
+        for (index, toleration) in tolerations.iter().enumerate() {
+            if tolerations[..index].contains(toleration) {
+                faults.push(Fault::duplicate(&list.index(index), toleration.clone()));
+            }
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+        metadata::immutable(new, old, "handler", &FieldPath::Root, faults);
+    }
+
+    fn row(&self, class: &Value, now: Timestamp) -> Vec<Value> {
+        vec![table::name(class), class.text("handler").into(), table::age(class, now)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn handler_overhead_and_scheduling_are_checked_at_once() {
+        let class = json!({
+            "metadata": {"name": "c"},
+            "handler": "Not_A_Label",
+            "overhead": {"podFixed": {"cpu": "-1"}},
+            "scheduling": {
+                "nodeSelector": {"a b": "c"},
+                "tolerations": [{"operator": "Exists"}, {"operator": "Exists"}],
+            },
+        });
+        let mut faults = Faults::new();
+        Classes.validate(&class, &mut faults);
+        let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "handler",
+                "overhead.podFixed[cpu]",
+                "scheduling.nodeSelector",
+                "scheduling.tolerations[1]",
+            ]
+        );
+    }
+}
