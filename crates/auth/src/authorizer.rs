@@ -39,11 +39,41 @@ pub enum Decision {
     Deny(String),
 }
 
+/// One thing that a user may do. `*` stands for everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// The verbs.
+    pub verbs: Vec<String>,
+    /// The API groups; empty for rules about paths.
+    pub groups: Vec<String>,
+    /// The plural names of kinds, `pods` or `pods/log`; empty for rules about paths.
+    pub resources: Vec<String>,
+    /// The names of objects; empty for all.
+    pub names: Vec<String>,
+    /// The paths outside the API; empty for rules about resources.
+    pub paths: Vec<String>,
+}
+
+/// What a user may do in a namespace, as far as it can be listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Whether there may be more than is listed; then the user is told this.
+    pub incomplete: Option<String>,
+}
+
 /// Decides whether a user may do something.
 #[async_trait]
 pub trait Authorizer: Send + Sync + 'static {
     /// Decides about one request; the same request may be asked again and again.
     async fn authorize(&self, attributes: &Attributes<'_>) -> Decision;
+
+    /// What a user may do in a namespace. Decisions are never taken from it.
+    async fn rules(&self, _user: &User, _namespace: &str) -> Rules {
+        let reason = "the authorizer does not support user rule resolution";
+        Rules { rules: Vec::new(), incomplete: Some(reason.to_owned()) }
+    }
 }
 
 /// Paths that need no identity.
@@ -60,6 +90,18 @@ impl Authorizer for AllowAuthenticated {
             return Decision::Allow;
         }
         Decision::Deny(String::new())
+    }
+
+    async fn rules(&self, user: &User, _namespace: &str) -> Rules {
+        let all = || vec!["*".to_owned()];
+        let get = || vec!["get".to_owned()];
+        let public = PUBLIC.iter().map(|path| (*path).to_owned()).collect();
+        let mut rules = vec![Rule { verbs: get(), paths: public, ..Rule::default() }];
+        if user.is_in(User::AUTHENTICATED) {
+            rules.push(Rule { verbs: all(), groups: all(), resources: all(), ..Rule::default() });
+            rules.push(Rule { verbs: all(), paths: all(), ..Rule::default() });
+        }
+        Rules { rules, incomplete: None }
     }
 }
 

@@ -8,10 +8,12 @@ mod authorizer;
 mod bootstrap;
 mod ca;
 mod files;
+mod service_account;
 mod user;
 
-pub use authorizer::{AllowAuthenticated, Attributes, Authorizer, Decision};
+pub use authorizer::{AllowAuthenticated, Attributes, Authorizer, Decision, Rule, Rules};
 pub use bootstrap::{BootstrapRole, BootstrapToken, TokenError};
 pub use ca::{Ca, CaError, CertificateRequest, Issued, ServerNames};
 pub use files::write_private;
+pub use service_account::{Binding, Claims, Reference, TokenFault, TokenKeyError, TokenSigner};
 pub use user::{User, user_from_certificate};

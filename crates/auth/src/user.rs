@@ -31,6 +31,9 @@ impl User {
     /// The group of the nodes.
     pub const NODES: &'static str = "system:nodes";
 
+    /// The group of all service accounts; those of a namespace have one with its name, too.
+    pub const SERVICE_ACCOUNTS: &'static str = "system:serviceaccounts";
+
     /// A user who proved to be `name`, with `system:authenticated` added to the groups.
     pub fn authenticated<I, S>(name: impl Into<String>, groups: I) -> Self
     where
@@ -54,6 +57,14 @@ impl User {
     /// The identity of the kubelet on `node`.
     pub fn node(node: &str) -> Self {
         Self::authenticated(format!("system:node:{node}"), [Self::NODES])
+    }
+
+    /// The identity of a service account.
+    pub fn service_account(namespace: &str, name: &str) -> Self {
+        Self::authenticated(
+            format!("system:serviceaccount:{namespace}:{name}"),
+            [Self::SERVICE_ACCOUNTS.to_owned(), format!("{}:{namespace}", Self::SERVICE_ACCOUNTS)],
+        )
     }
 
     /// Whether the user belongs to `group`.
