@@ -9,7 +9,7 @@ mod signals;
 mod tasks;
 mod telemetry;
 
-pub use memory::{OpenFiles, raise_open_file_limit, resident_bytes};
-pub use signals::termination;
+pub use memory::{OpenFiles, raise_open_file_limit, release_free_memory, resident_bytes};
+pub use signals::Terminations;
 pub use tasks::{BoxError, TaskFailure, TaskGroup};
 pub use telemetry::{LogFormat, init_logging};

@@ -27,6 +27,18 @@ pub fn raise_open_file_limit() -> io::Result<OpenFiles> {
     Ok(OpenFiles { soft: now.current, hard: now.maximum })
 }
 
+/// Gives memory that was freed back to the system, where the allocator would keep it for later. Takes
+/// some milliseconds, in which others wait for memory: after much has been freed at once.
+pub fn release_free_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `malloc_trim` may be called at any time and from any thread; it touches only memory that
+    // nobody owns.
+    #[expect(unsafe_code, reason = "the allocator's only interface is C")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Resident memory of this process, in bytes; 0 where `/proc` does not tell.
 pub fn resident_bytes() -> u64 {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
