@@ -117,7 +117,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Makes the name of a file as durable as what will be in it.
-fn sync_name(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

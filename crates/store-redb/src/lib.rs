@@ -16,11 +16,16 @@
 //! - A full or failing disk fails writes and loses nothing: the database is opened again behind the
 //!   scenes (module `slot`) and serves reads, and writes work again when the disk does.
 //! - The number of revisions kept is the caller's business: nothing is compacted unasked.
+//! - Space that compaction has freed goes back to the disk while writers go on (module `rewrite`), once
+//!   it is half of the file and worth the copying.
 
+mod check;
 mod disk;
 mod options;
 mod queue;
 mod read;
+mod replace;
+mod rewrite;
 mod schema;
 mod session;
 mod slot;
@@ -29,6 +34,7 @@ mod trim;
 mod write;
 mod writer;
 
+pub use check::{Report, check};
 pub use disk::{Disk, FileDisk};
 pub use options::{CommitMode, Options};
 pub use store::RedbStore;

@@ -40,6 +40,6 @@ impl Default for Options {
     /// For a process that is to stay small: the API server has a cache of its own, so that reads
     /// are rare, and writes touch the index and the end of the versions.
     fn default() -> Self {
-        Self { commit: CommitMode::default(), cache_bytes: 8 << 20, window_bytes: 4 << 20 }
+        Self { commit: CommitMode::default(), cache_bytes: 2 << 20, window_bytes: 1 << 20 }
     }
 }

@@ -1,13 +1,14 @@
 //! Writers on their way to the writer thread.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use wk_store::{Revision, StoreError, WriteError};
+use wk_store::{Replacement, Revision, StoreError, WriteError};
 
 /// How many writers may wait; more wait for a place before they queue.
 const PLACES: usize = 2048;
@@ -15,11 +16,31 @@ const PLACES: usize = 2048;
 const GROUP_BYTES: usize = 8 << 20;
 
 /// What one caller wants.
-#[derive(Debug)]
 pub(crate) enum Request {
     Write { write: Write, reply: oneshot::Sender<Result<Revision, WriteError>> },
     Compact { revision: Revision, reply: oneshot::Sender<Result<(), StoreError>> },
     RaiseBase { at_least: u64, reply: oneshot::Sender<Result<u64, StoreError>> },
+    Replace(Replace),
+}
+
+/// New content for the whole store.
+pub(crate) struct Replace {
+    pub(crate) entries: Replacement,
+    pub(crate) at_least: Revision,
+    pub(crate) reply: oneshot::Sender<Result<Revision, StoreError>>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write { write, .. } => out.debug_tuple("Write").field(write).finish(),
+            Self::Compact { revision, .. } => out.debug_tuple("Compact").field(revision).finish(),
+            Self::RaiseBase { at_least, .. } => {
+                out.debug_tuple("RaiseBase").field(at_least).finish()
+            }
+            Self::Replace(_) => out.write_str("Replace"),
+        }
+    }
 }
 
 /// A change of one key.

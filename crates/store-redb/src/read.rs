@@ -109,6 +109,9 @@ fn list(
     let mut page = Page { entries: Vec::new(), revision, more: false, remaining: 0 };
     for item in keys.range::<&str>((start, Bound::Unbounded))? {
         let (key, slot) = item?;
+        if options.uncounted && page.remaining > 0 {
+            break;
+        }
         if !key.value().starts_with(prefix) {
             break;
         }

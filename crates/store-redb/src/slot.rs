@@ -22,7 +22,8 @@ pub(crate) struct Found {
 /// The database, or why there is none at the moment.
 #[derive(Debug)]
 pub(crate) struct DatabaseSlot {
-    medium: Arc<Medium>,
+    /// What the open database lies on. Changed only together with `state`, under its lock.
+    medium: RwLock<Arc<Medium>>,
     cache_bytes: usize,
     state: RwLock<State>,
 }
@@ -48,11 +49,38 @@ impl DatabaseSlot {
         let (database, found) =
             open(&session, options.cache_bytes).map_err(|error| explain(error, session.fault()))?;
         let state = RwLock::new(State::Open { database, session });
+        let medium = RwLock::new(medium);
         Ok((Self { medium, cache_bytes: options.cache_bytes, state }, found))
     }
 
-    pub(crate) fn medium(&self) -> &Medium {
-        &self.medium
+    pub(crate) fn medium(&self) -> Arc<Medium> {
+        Arc::clone(&self.medium.read())
+    }
+
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.cache_bytes
+    }
+
+    /// Does something with another database, that of `session`.
+    #[expect(clippy::unused_self, reason = "errors are explained in one place")]
+    pub(crate) fn explained<T>(
+        &self,
+        session: &Session,
+        work: impl FnOnce() -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        work().map_err(|error| explain(error, session.fault()))
+    }
+
+    /// Puts another database in the place of the present one. Waits for readers.
+    pub(crate) fn put(&self, database: Database, session: Session, medium: Arc<Medium>) {
+        let mut state = self.state.write();
+        *self.medium.write() = medium;
+        let old = std::mem::replace(&mut *state, State::Open { database, session });
+        drop(state);
+        if let State::Open { session, .. } = &old {
+            // Nobody reads it any more, so that it need not be closed cleanly.
+            session.cut_off();
+        }
     }
 
     /// Does something with the database. It is not replaced meanwhile.
@@ -105,8 +133,9 @@ impl DatabaseSlot {
             State::Down(session) => session,
             State::Closed => return Err(StoreError::Closed),
         };
-        let settled = self.medium.settle().map_err(store_error);
-        let next = Session::new(Arc::clone(&self.medium));
+        let medium = self.medium();
+        let settled = medium.settle().map_err(store_error);
+        let next = Session::new(medium);
         let opened = settled.and_then(|()| {
             open(&next, self.cache_bytes).map_err(|error| explain(error, next.fault()))
         });
@@ -166,7 +195,7 @@ fn initialise(database: &Database) -> Result<(), redb::Error> {
 }
 
 /// What redb's error means; the disk's own fault says more than redb's repetition of it.
-fn explain(error: redb::Error, fault: Option<&Fault>) -> StoreError {
+pub(crate) fn explain(error: redb::Error, fault: Option<&Fault>) -> StoreError {
     match (error, fault) {
         (redb::Error::Corrupted(what), _) => StoreError::Corrupt { what },
         (_, Some(fault)) => fault.error(),

@@ -1,6 +1,7 @@
 //! The store that callers hold: hands writes to the writer thread and reads to the reader.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -9,19 +10,23 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wk_store::{
-    Entry, Feed, ListOptions, Page, ReadError, Revision, Store, StoreError, WatchError,
-    WatchStream, WriteError,
+    Entry, Feed, ListOptions, Page, ReadError, Replacement, Revision, Store, StoreError,
+    WatchError, WatchStream, WriteError,
 };
 
 use crate::disk::{Disk, FileDisk};
 use crate::options::Options;
-use crate::queue::{Change, Queue, Request, Write};
+use crate::queue::{Change, Queue, Replace, Request, Write};
 use crate::read::Reader;
+use crate::rewrite::path_beside;
 use crate::session::Medium;
 use crate::slot::DatabaseSlot;
 use crate::writer::Writer;
 
 /// A store in one file.
+///
+/// Compaction gives space back to the disk, if the store was opened by its path: once half of the
+/// file is free, a new one is written beside it, for which there has to be space for a moment.
 ///
 /// Dropping it finishes the writes that wait and closes the file cleanly, which takes a commit's
 /// time; [`RedbStore::close`] does so without blocking.
@@ -45,7 +50,15 @@ impl RedbStore {
         if !path.try_exists().map_err(StoreError::Io)? {
             create(path, options)?;
         }
-        Self::open_on(Arc::new(FileDisk::open(path)?), options)
+        let disk = FileDisk::open(path)?;
+        // A crash may have left the beginning of another one.
+        match std::fs::remove_file(path_beside(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::Io(error));
+            }
+            _ => {}
+        }
+        Self::start(Arc::new(disk), options, Some(path.to_owned()))
     }
 
     /// Opens the store on a disk of the caller's; makes one if the disk is empty. A crash while it
@@ -54,6 +67,14 @@ impl RedbStore {
     /// # Errors
     /// [`StoreError::Corrupt`] if the disk does not hold a store, else what the disk says.
     pub fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, StoreError> {
+        Self::start(disk, options, None)
+    }
+
+    fn start(
+        disk: Arc<dyn Disk>,
+        options: &Options,
+        path: Option<PathBuf>,
+    ) -> Result<Self, StoreError> {
         let (slot, found) = DatabaseSlot::open(Arc::new(Medium::new(disk)), options)?;
         let slot = Arc::new(slot);
         let queue = Arc::new(Queue::new());
@@ -68,6 +89,11 @@ impl RedbStore {
             now: found,
             compacting: Vec::new(),
             trim_failed: false,
+            path,
+            rewrite: None,
+            compacted: false,
+            // Nothing is known of a file that was just opened: it is looked at once.
+            freed: u64::MAX,
         };
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -168,6 +194,14 @@ impl Store for RedbStore {
 
     async fn compact(&self, revision: Revision) -> Result<(), StoreError> {
         self.ask(|reply| Request::Compact { revision, reply }).await
+    }
+
+    async fn replace(
+        &self,
+        entries: Replacement,
+        at_least: Revision,
+    ) -> Result<Revision, StoreError> {
+        self.ask(|reply| Request::Replace(Replace { entries, at_least, reply })).await
     }
 
     async fn progress(&self) -> Result<Revision, StoreError> {

@@ -19,7 +19,7 @@ struct Freed {
 }
 
 /// Looks at the versions after `trimmed`, up to `target`, as many as one step may; removes what each
-/// replaced, and deletions themselves. Returns how far it came.
+/// replaced, and deletions themselves. Returns how far it came, and how many bytes it freed.
 ///
 /// A version at or below the compacted revision has replaced the one before it for everybody who
 /// may still ask, so each version need be looked at only once.
@@ -28,8 +28,9 @@ pub(crate) fn step(
     keys: &mut Keys<'_>,
     trimmed: Revision,
     target: Revision,
-) -> Result<Revision, redb::Error> {
+) -> Result<(Revision, u64), redb::Error> {
     let (mut reached, mut bytes, mut freed) = (target, 0, Vec::new());
+    let mut freed_bytes = 0;
     for item in versions.range(trimmed.next().0..=target.0)? {
         let (revision, record) = item?;
         let version = Version::decode(record.value())?;
@@ -45,8 +46,10 @@ pub(crate) fn step(
         }
     }
     for Freed { revision, previous, deleted } in freed {
-        if previous > Revision::ZERO {
-            versions.remove(previous.0)?;
+        if previous > Revision::ZERO
+            && let Some(record) = versions.remove(previous.0)?
+        {
+            freed_bytes += record.value().len() as u64;
         }
         if let Some(key) = deleted {
             versions.remove(revision.0)?;
@@ -56,5 +59,5 @@ pub(crate) fn step(
             }
         }
     }
-    Ok(reached)
+    Ok((reached, freed_bytes))
 }

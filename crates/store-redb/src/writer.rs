@@ -1,15 +1,19 @@
 //! The one thread that writes: takes what has arrived, commits it, answers.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use redb::{Database, WriteTransaction};
 use tokio::sync::oneshot;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use wk_store::{Batch, Feed, Revision, StoreError, WriteError};
 
+use crate::disk::sync_name;
 use crate::options::CommitMode;
-use crate::queue::{Change, Queue, Queued, Request, Write};
+use crate::queue::{Change, Queue, Queued, Replace, Request, Write};
+use crate::replace;
+use crate::rewrite::{self, Copied, Rewrite};
 use crate::schema::{self, BASE, COMPACTED, KEYS, META, TRIMMED, VERSIONS};
 use crate::slot::{DatabaseSlot, Found};
 use crate::trim;
@@ -37,6 +41,14 @@ pub(crate) struct Writer {
     pub(crate) compacting: Vec<(Revision, Reply<(), StoreError>)>,
     /// Whether the last attempt to trim failed, so that the next one has time.
     pub(crate) trim_failed: bool,
+    /// The store's file, if it is one by this name.
+    pub(crate) path: Option<PathBuf>,
+    /// A smaller file in the making.
+    pub(crate) rewrite: Option<Rewrite>,
+    /// Whether there was a compaction since the file was last looked at.
+    pub(crate) compacted: bool,
+    /// How many bytes trimming has freed since then.
+    pub(crate) freed: u64,
 }
 
 /// What one commit is to hold, sorted by what was asked.
@@ -45,6 +57,7 @@ struct Group {
     writes: Vec<(Write, Reply<Revision, WriteError>)>,
     compact: Vec<(Revision, Reply<(), StoreError>)>,
     raise_base: Vec<(u64, Reply<u64, StoreError>)>,
+    replace: Vec<Replace>,
 }
 
 /// What a commit leads to, if it becomes durable.
@@ -54,15 +67,24 @@ struct Outcome {
     batches: Vec<Batch>,
     then: Found,
     base: u64,
+    freed: u64,
 }
 
 impl Writer {
     /// Works until the queue is closed and empty; dropping the writer then closes the database.
     pub(crate) fn run(mut self) {
         while let Some(requests) = self.queue.take(self.patience()) {
-            let group = Group::sorted(requests);
+            let mut group = Group::sorted(requests);
             match self.opened() {
-                Ok(()) => self.serve(group),
+                Ok(()) => {
+                    self.end_rewrite();
+                    let replace = std::mem::take(&mut group.replace);
+                    self.serve(group);
+                    for replace in replace {
+                        self.replace(replace);
+                    }
+                    self.begin_rewrite();
+                }
                 Err(error) => group.refuse(&error),
             }
         }
@@ -80,7 +102,7 @@ impl Writer {
     }
 
     fn trim_due(&self) -> bool {
-        self.now.trimmed < trim_target(&self.now)
+        self.rewrite.is_none() && self.now.trimmed < trim_target(&self.now)
     }
 
     /// Makes sure that there is a database.
@@ -160,12 +182,7 @@ impl Writer {
         group: &Group,
         outcome: &mut Option<Outcome>,
     ) -> Result<(), redb::Error> {
-        let mut transaction = database.begin_write()?;
-        match self.mode {
-            CommitMode::OneSync => {}
-            CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
-            CommitMode::QuickRepair => transaction.set_quick_repair(true),
-        }
+        let transaction = self.begin(database)?;
         let then = outcome.insert(self.fill(&transaction, group)?);
         if self.write_numbers(&transaction, group, then)? || !then.batches.is_empty() {
             transaction.commit()?;
@@ -196,11 +213,12 @@ impl Writer {
         let compacted = self.now.compacted.max(asked);
         let mut then = Found { current: commit.current, compacted, trimmed: self.now.trimmed };
         let target = trim_target(&then);
-        if then.trimmed < target {
-            then.trimmed =
+        let mut freed = 0;
+        if self.rewrite.is_none() && then.trimmed < target {
+            (then.trimmed, freed) =
                 trim::step(&mut commit.versions, &mut commit.keys, then.trimmed, target)?;
         }
-        Ok(Outcome { answers, batches, then, base: 0 })
+        Ok(Outcome { answers, batches, then, base: 0, freed })
     }
 
     /// Writes the numbers that change; says whether any does.
@@ -242,12 +260,14 @@ impl Writer {
 
     /// Publishes and answers what is durable now.
     fn finish(&mut self, group: Group, outcome: Outcome) {
-        let Outcome { answers, batches, then, base } = outcome;
+        let Outcome { answers, batches, then, base, freed } = outcome;
+        self.freed = self.freed.saturating_add(freed);
         self.trim_failed = false;
         if !batches.is_empty() {
             self.feed.publish(batches);
         }
         if then.compacted > self.now.compacted {
+            self.compacted = true;
             self.feed.compact(then.compacted);
         }
         self.now = then;
@@ -259,10 +279,124 @@ impl Writer {
             _ = reply.send(Ok(base));
         }
         self.compacting.extend(group.compact);
-        let trimmed = if self.trim_due() { self.now.trimmed } else { Revision(u64::MAX) };
+        let done = self.now.trimmed >= trim_target(&self.now);
+        let trimmed = if done { Revision(u64::MAX) } else { self.now.trimmed };
         for (_, reply) in self.compacting.extract_if(.., |(revision, _)| *revision <= trimmed) {
             _ = reply.send(Ok(()));
         }
+    }
+
+    /// Puts new content in the place of the old, in a commit of its own.
+    fn replace(&mut self, wanted: Replace) {
+        let Replace { entries, at_least, reply } = wanted;
+        if let Err(error) = self.opened() {
+            _ = reply.send(Err(error));
+            return;
+        }
+        // What is being copied is about to be nothing.
+        self.rewrite = None;
+        let mut intended = None;
+        let replaced = self.slot.with(|database| {
+            let transaction = self.begin(database)?;
+            let filled = replace::replace(&transaction, &self.now, entries, at_least)?;
+            if let Ok(then) = &filled {
+                intended = Some(*then);
+                transaction.commit()?;
+            } else {
+                transaction.abort()?;
+            }
+            Ok(filled)
+        });
+        let then = match replaced {
+            Ok(then) => then,
+            Err(error) => {
+                warn!(%error, "a commit failed, opening the database again");
+                let before = self.now.current;
+                match (self.reopen(), intended) {
+                    (Ok(found), Some(then)) if found > before && found == then.current => Ok(then),
+                    _ => Err(error),
+                }
+            }
+        };
+        _ = reply.send(then.map(|then| {
+            self.now = then;
+            self.feed.reset(then.current);
+            self.freed = u64::MAX;
+            for (_, reply) in self.compacting.drain(..) {
+                _ = reply.send(Ok(()));
+            }
+            then.current
+        }));
+    }
+
+    /// Looks whether a smaller file would do, and has it written.
+    fn begin_rewrite(&mut self) {
+        let Some(path) = self.path.as_ref().filter(|_| self.compacted) else { return };
+        if self.rewrite.is_some() || self.now.trimmed < trim_target(&self.now) {
+            return;
+        }
+        self.compacted = false;
+        let Ok(length) = self.slot.medium().disk().len() else { return };
+        if length < rewrite::WORTHWHILE_BYTES || self.freed < length / rewrite::FREED_PART {
+            return;
+        }
+        self.freed = 0;
+        let plan = rewrite::Plan {
+            slot: Arc::clone(&self.slot),
+            queue: Arc::clone(&self.queue),
+            path: path.clone(),
+        };
+        match Rewrite::begin(plan) {
+            Ok(rewrite) => self.rewrite = Some(rewrite),
+            Err(error) => warn!(%error, "no thread to give space back to the disk"),
+        }
+    }
+
+    /// Changes over to the smaller file, once it is there.
+    fn end_rewrite(&mut self) {
+        let Some(outcome) = self.rewrite.as_ref().and_then(Rewrite::outcome) else { return };
+        self.rewrite = None;
+        let Some(path) = self.path.clone() else { return };
+        match outcome {
+            Ok(Some(copied)) => match self.change_over(copied, &path) {
+                Ok((before, after)) => info!(before, after, "gave space back to the disk"),
+                Err(error) => {
+                    warn!(%error, "the smaller file of the store was not taken");
+                    // Unless it has the name already, nobody misses it.
+                    _ = std::fs::remove_file(rewrite::path_beside(&path));
+                }
+            },
+            Ok(None) => {}
+            Err(error) => warn!(%error, "no space was given back to the disk"),
+        }
+    }
+
+    /// Gives the lengths of the file before and after.
+    fn change_over(&self, mut copied: Copied, path: &Path) -> Result<(u64, u64), StoreError> {
+        let before = self.slot.medium().disk().len().map_err(StoreError::Io)?;
+        self.slot.with(|old| copied.catch_up(old))?;
+        copied.take_name(path).map_err(StoreError::Io)?;
+        let Copied { medium, session, database, .. } = copied;
+        let after = medium.disk().len().map_err(StoreError::Io);
+        self.slot.put(database, session, medium);
+        if let Err(error) = sync_name(path) {
+            // After a crash the name might mean the old file, without what is written from now on.
+            error!(%error, "the store's folder cannot be synced");
+            self.slot.close();
+            self.queue.close();
+            return Err(StoreError::Io(error));
+        }
+        Ok((before, after?))
+    }
+
+    fn begin(&self, database: &Database) -> Result<WriteTransaction, redb::Error> {
+        let mut transaction = database.begin_write()?;
+        match self.mode {
+            CommitMode::OneSync => {}
+            CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
+            CommitMode::QuickRepair => transaction.set_quick_repair(true),
+        }
+        Ok(transaction)
     }
 
     fn refuse_compacting(&mut self, error: &StoreError) {
@@ -295,6 +429,7 @@ impl Group {
                 Request::Write { write, reply } => group.writes.push((write, reply)),
                 Request::Compact { revision, reply } => group.compact.push((revision, reply)),
                 Request::RaiseBase { at_least, reply } => group.raise_base.push((at_least, reply)),
+                Request::Replace(replace) => group.replace.push(replace),
             }
         }
         group
@@ -313,6 +448,9 @@ impl Group {
             _ = reply.send(Err(repeated(error)));
         }
         for (_, reply) in self.raise_base {
+            _ = reply.send(Err(repeated(error)));
+        }
+        for Replace { reply, .. } in self.replace {
             _ = reply.send(Err(repeated(error)));
         }
     }

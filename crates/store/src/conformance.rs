@@ -27,6 +27,7 @@ pub use watches::{
     slow_watches_never_slow_writers_and_are_cut_off_by_compaction, watches_carry_previous_values,
 };
 pub use writes::{
+    a_failed_replacement_changes_nothing, a_replacement_begins_a_new_history,
     acknowledged_writes_are_visible_at_once, compaction_keeps_the_present,
     concurrent_updates_lose_nothing, concurrent_writers_get_a_total_order,
     creating_twice_is_refused, deleting_needs_the_right_revision, keys_and_values_are_just_bytes,
@@ -54,6 +55,8 @@ macro_rules! conformance_suite {
             concurrent_updates_lose_nothing
             compaction_keeps_the_present
             the_base_only_rises
+            a_replacement_begins_a_new_history
+            a_failed_replacement_changes_nothing
             lists_are_ordered_and_keep_to_their_prefix
             lists_at_a_revision_show_the_past
             lists_outside_the_history_are_refused

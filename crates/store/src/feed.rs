@@ -120,6 +120,16 @@ impl Feed {
         self.shared.pulse.send_modify(|_| {});
     }
 
+    /// Begins anew at `current`: forgets every event and cuts off every watch from before.
+    pub fn reset(&self, current: Revision) {
+        let mut window = self.shared.window.write();
+        window.batches = VecDeque::new();
+        window.bytes = 0;
+        (window.floor, window.current, window.compacted) = (current.0, current.0, current.0);
+        drop(window);
+        self.shared.pulse.send_modify(|pulse| pulse.current = current.0);
+    }
+
     /// The newest revision published.
     pub fn current(&self) -> Revision {
         Revision(self.shared.pulse.borrow().current)

@@ -16,11 +16,12 @@ pub mod conformance;
 mod error;
 mod feed;
 mod memory;
+pub mod snapshot;
 mod store;
 mod types;
 
 pub use error::{ReadError, StoreError, WatchError, WriteError};
 pub use feed::{Feed, History};
 pub use memory::MemoryStore;
-pub use store::{Store, WatchStream};
+pub use store::{Replacement, Store, WatchStream};
 pub use types::{Batch, Entry, Event, Key, ListOptions, Page, Revision, WatchItem};

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::error::{ReadError, StoreError, WatchError, WriteError};
 use crate::feed::{Feed, History};
-use crate::store::{Store, WatchStream};
+use crate::store::{Replacement, Store, WatchStream};
 use crate::types::{Batch, Entry, Event, Key, ListOptions, Page, Revision};
 
 /// A store that is lost with the process.
@@ -123,7 +123,8 @@ impl Store for MemoryStore {
             .filter_map(|(_, versions)| at_revision(versions, revision));
         let limit = options.limit.unwrap_or(usize::MAX);
         let entries: Vec<Entry> = matching.by_ref().take(limit).cloned().collect();
-        let remaining = matching.count() as u64;
+        let uncounted = if options.uncounted { 1 } else { usize::MAX };
+        let remaining = matching.take(uncounted).count() as u64;
         Ok(Page { entries, revision, more: remaining > 0, remaining })
     }
 
@@ -170,6 +171,26 @@ impl Store for MemoryStore {
         });
         self.feed.compact(revision);
         Ok(())
+    }
+
+    async fn replace(
+        &self,
+        entries: Replacement,
+        at_least: Revision,
+    ) -> Result<Revision, StoreError> {
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let mut tables = self.tables.lock();
+        // Even nothing is something new.
+        let mut revision = tables.revision.max(at_least).next();
+        tables.keys.clear();
+        for (key, value) in entries {
+            revision = revision.next();
+            let entry = Entry { key: Arc::clone(&key), value, revision, created: revision };
+            tables.keys.insert(key, vec![(revision, Some(entry))]);
+        }
+        (tables.revision, tables.compacted) = (revision, revision);
+        self.feed.reset(revision);
+        Ok(revision)
     }
 
     async fn progress(&self) -> Result<Revision, StoreError> {

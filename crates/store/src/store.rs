@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::error::{ReadError, StoreError, WatchError, WriteError};
-use crate::types::{Entry, ListOptions, Page, Revision, WatchItem};
+use crate::types::{Entry, Key, ListOptions, Page, Revision, WatchItem};
 
 /// Events of one watch, in order; after an error the stream ends.
 ///
@@ -15,6 +15,9 @@ use crate::types::{Entry, ListOptions, Page, Revision, WatchItem};
 /// is cut off with [`WatchError::Compacted`] once what it has not read is compacted. To go on, watch
 /// again from the revision of the last item received.
 pub type WatchStream = BoxStream<'static, Result<WatchItem, WatchError>>;
+
+/// What [`Store::replace`] is to store, each key once; an error among it changes nothing.
+pub type Replacement = Box<dyn Iterator<Item = Result<(Key, Bytes), StoreError>> + Send>;
 
 /// Revisioned bytes under a key.
 ///
@@ -79,6 +82,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store failed; calling again is safe.
     async fn compact(&self, revision: Revision) -> Result<(), StoreError>;
+
+    /// Replaces everything that is stored by `entries`, durably and at once: at no time is there a
+    /// mixture. Every entry gets a new revision, behind the present one and behind `at_least`. The
+    /// result is the newest of them, where the history begins anew: older lists and watches are
+    /// refused from now on. Writers wait meanwhile, readers do not.
+    ///
+    /// # Errors
+    /// The first error among `entries`, and [`StoreError`] if the store failed; either way nothing
+    /// has changed.
+    async fn replace(
+        &self,
+        entries: Replacement,
+        at_least: Revision,
+    ) -> Result<Revision, StoreError>;
 
     /// The current revision, and the request that every watch says [`WatchItem::Progress`] once it
     /// has delivered everything up to it.

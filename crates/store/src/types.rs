@@ -115,6 +115,8 @@ pub struct ListOptions {
     pub start_after: Option<Key>,
     /// At most this many entries; `None` is all of them.
     pub limit: Option<usize>,
+    /// Whether nobody wants to know how many entries follow: counting looks at each of them.
+    pub uncounted: bool,
 }
 
 /// One page of a list, in the order of the keys' bytes.
@@ -126,6 +128,6 @@ pub struct Page {
     pub revision: Revision,
     /// Whether entries follow that did not fit.
     pub more: bool,
-    /// How many of them.
+    /// How many of them; at least one, if entries follow and were not to be counted.
     pub remaining: u64,
 }

@@ -8,6 +8,8 @@ mod crashes;
 mod disks;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod space;
 
 #[cfg(test)]
 use wk_store_redb::CommitMode;

@@ -42,8 +42,11 @@ pub async fn lists_are_ordered_and_keep_to_their_prefix(store: Arc<dyn Store>) {
         (None, 0, &[], 4),
     ];
     for (start_after, limit, expected, remaining) in cases {
-        let options =
-            ListOptions { at: None, start_after: start_after.map(Into::into), limit: Some(limit) };
+        let options = ListOptions {
+            start_after: start_after.map(Into::into),
+            limit: Some(limit),
+            ..ListOptions::default()
+        };
         let page = good(store.list("/b/", options).await);
         assert_eq!(names(&page), expected, "after {start_after:?}, limit {limit}");
         assert_eq!((page.remaining, page.more), (remaining, remaining > 0), "{start_after:?}");

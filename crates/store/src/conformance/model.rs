@@ -171,7 +171,7 @@ impl Model {
 
     async fn list(&self, store: &dyn Store, at: u64, limit: usize) {
         let mut options =
-            ListOptions { at: Some(Revision(at)), start_after: None, limit: Some(limit) };
+            ListOptions { at: Some(Revision(at)), limit: Some(limit), ..ListOptions::default() };
         let mut expected = self.states[index(at)].values();
         loop {
             let page = match store.list("k", options.clone()).await {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::join_all;
 
 use super::{good, text};
-use crate::error::WriteError;
+use crate::error::{ReadError, StoreError, WatchError, WriteError};
 use crate::store::Store;
 use crate::types::{ListOptions, Revision};
 
@@ -203,4 +204,61 @@ pub async fn the_base_only_rises(store: Arc<dyn Store>) {
     assert_eq!(good(store.raise_base(7).await), 70);
     assert_eq!(good(store.base().await), 70);
     assert_eq!(good(store.create("a", text("1")).await), Revision(1));
+}
+
+/// A replacement is all there is afterwards, at revisions that nobody has seen; older watches and
+/// lists are refused, and new ones go on from it.
+///
+/// # Panics
+/// If the promise is broken.
+pub async fn a_replacement_begins_a_new_history(store: Arc<dyn Store>) {
+    good(store.create("kept", text("old")).await);
+    let before = good(store.create("lost", text("old")).await);
+    let mut cut_off = good(store.watch("", before).await);
+    let entries = [("kept", "new"), ("more", "new")];
+    let at_least = Revision(1_000_000);
+    let entries = entries.map(|(key, value)| Ok((key.into(), text(value))));
+    let after = good(store.replace(Box::new(entries.into_iter()), at_least).await);
+    assert!(after > at_least, "{after}");
+    assert_eq!(good(store.progress().await), after);
+
+    let page = good(store.list("", ListOptions::default()).await);
+    assert_eq!(page.revision, after);
+    let shown: Vec<_> =
+        page.entries.iter().map(|entry| (&*entry.key, entry.value.clone())).collect();
+    assert_eq!(shown, [("kept", text("new")), ("more", text("new"))]);
+    assert!(page.entries.iter().all(|entry| entry.revision > at_least), "{page:?}");
+    assert_eq!(good(store.get("lost").await), None);
+
+    let cut_off = cut_off.next().await;
+    assert!(matches!(cut_off, Some(Err(WatchError::Compacted { .. }))), "{cut_off:?}");
+    assert!(matches!(store.watch("", before).await, Err(WatchError::Compacted { .. })));
+    let old = ListOptions { at: Some(before), ..ListOptions::default() };
+    assert!(matches!(store.list("", old).await, Err(ReadError::Compacted { .. })));
+
+    let mut watch = good(store.watch("", after).await);
+    let revision = good(store.create("lost", text("again")).await);
+    assert_eq!(revision, after.next());
+    assert_eq!(super::next_batch(&mut watch).await.revision, revision);
+    good(store.update("kept", text("newer"), Some(page.entries[0].revision)).await);
+
+    let last = good(store.replace(Box::new(std::iter::empty()), Revision::ZERO).await);
+    assert!(last > revision, "nothing at all has a revision, too");
+    assert_eq!(good(store.list("", ListOptions::default()).await).entries, []);
+    assert_eq!(good(store.create("first", text("x")).await), last.next());
+}
+
+/// A replacement that breaks off has not happened.
+///
+/// # Panics
+/// If the promise is broken.
+pub async fn a_failed_replacement_changes_nothing(store: Arc<dyn Store>) {
+    let before = good(store.create("a", text("old")).await);
+    let entries = [Ok(("b".into(), text("new"))), Err(StoreError::NoSpace)];
+    let failed = store.replace(Box::new(entries.into_iter()), Revision(99)).await;
+    assert!(matches!(failed, Err(StoreError::NoSpace)), "{failed:?}");
+    assert_eq!(good(store.progress().await), before);
+    assert_eq!(good(store.get("a").await).map(|entry| entry.revision), Some(before));
+    assert_eq!(good(store.get("b").await), None);
+    assert_eq!(good(store.create("b", text("x")).await), before.next());
 }
