@@ -68,7 +68,7 @@ impl fmt::Debug for EventRecorder {
     }
 }
 
-/// What a component said; the identity of an event that repeats.
+/// What a component speaks of; the identity of an event that repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Subject {
     kind: String,
@@ -78,11 +78,14 @@ struct Subject {
     field_path: String,
     event_type: EventType,
     reason: String,
+    /// What was said, or what stays the same of it.
     message: String,
 }
 
 struct Published {
     subject: Subject,
+    /// What is said now, if that is more than what stays the same.
+    news: Option<String>,
     object: ObjectReference,
     at: Timestamp,
 }
@@ -120,6 +123,29 @@ impl EventRecorder {
         reason: impl Into<String>,
         message: impl Into<String>,
     ) {
+        self.queue(object, event_type, reason.into(), message.into(), None);
+    }
+
+    /// The same for something that goes on for a while: what is said of one `matter` of an object
+    /// is one event, whose message is the newest `news`.
+    pub fn publish_progress(
+        &self,
+        object: ObjectReference,
+        reason: impl Into<String>,
+        matter: impl Into<String>,
+        news: impl Into<String>,
+    ) {
+        self.queue(object, EventType::Normal, reason.into(), matter.into(), Some(news.into()));
+    }
+
+    fn queue(
+        &self,
+        object: ObjectReference,
+        event_type: EventType,
+        reason: String,
+        message: String,
+        news: Option<String>,
+    ) {
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         let subject = Subject {
             kind: text(&object.kind),
@@ -128,10 +154,10 @@ impl EventRecorder {
             uid: text(&object.uid),
             field_path: text(&object.field_path),
             event_type,
-            reason: reason.into(),
-            message: message.into(),
+            reason,
+            message,
         };
-        let published = Published { subject, object, at: Timestamp::now() };
+        let published = Published { subject, news, object, at: Timestamp::now() };
         if self.sender.try_send(published).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             debug!("event dropped, the queue is full");
@@ -215,10 +241,13 @@ impl Writer {
         let namespace = subject.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         let api = Api::<Event>::namespaced(self.client.clone(), namespace);
         if sighting.is_stored {
-            let patch = json!({
+            let mut patch = json!({
                 "count": sighting.count,
                 "lastTimestamp": wk_api::time::rfc3339(sighting.last),
             });
+            if let Some(news) = &sighting.news {
+                patch["message"] = json!(news);
+            }
             let params = PatchParams::default();
             match api.patch(&sighting.event_name, &params, &Patch::Merge(&patch)).await {
                 // Expired or deleted meanwhile: it is made anew.
@@ -244,7 +273,7 @@ impl Writer {
             involved_object: sighting.object.clone(),
             type_: Some(subject.event_type.as_str().to_owned()),
             reason: Some(subject.reason.clone()),
-            message: Some(subject.message.clone()),
+            message: Some(sighting.news.as_ref().unwrap_or(&subject.message).clone()),
             count: Some(sighting.count),
             first_timestamp: Some(Time(sighting.first)),
             last_timestamp: Some(Time(sighting.last)),

@@ -2,6 +2,7 @@
 
 mod cache;
 mod changes;
+mod progress;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use wk_process::TaskGroup;
 use crate::error_chain;
 use cache::Cache;
 pub use changes::Changes;
+pub use progress::Mark;
+use progress::Progress;
 
 type Listener = Box<dyn Fn(&NamespacedName) + Send + Sync>;
 
@@ -39,6 +42,7 @@ struct Shared<T> {
     cache: RwLock<Cache<T>>,
     listeners: Mutex<Vec<Listener>>,
     ready: watch::Sender<bool>,
+    progress: Arc<Progress>,
 }
 
 impl<T> Clone for Informer<T> {
@@ -82,10 +86,23 @@ impl<T: Send + Sync + 'static> Informer<T> {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
     {
+        Self::projected_as(K::plural(&()).into_owned(), api, config, group, project)
+    }
+
+    /// [`Informer::projected`] for kinds that are known only at run time; `plural` is for the log.
+    pub fn projected_as<K>(
+        plural: String,
+        api: Api<K>,
+        config: watcher::Config,
+        group: &TaskGroup,
+        project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
+    ) -> Self
+    where
+        K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
+    {
         let informer = Self::unfed();
         let shared = Arc::clone(&informer.shared);
         let token = group.token();
-        let plural = K::plural(&()).into_owned();
         group.spawn(format!("informer {plural}"), async move {
             let stream = watcher::watcher(api, config.streaming_lists()).default_backoff();
             let mut stream = std::pin::pin!(stream);
@@ -127,8 +144,15 @@ impl<T: Send + Sync + 'static> Informer<T> {
                 cache: RwLock::new(Cache::default()),
                 listeners: Mutex::new(Vec::new()),
                 ready: watch::Sender::new(false),
+                progress: Arc::default(),
             }),
         }
+    }
+
+    /// A mark at a write that was answered with this version: it is passed once the cache shows
+    /// the write, or something later.
+    pub fn mark(&self, resource_version: Option<&str>) -> Mark {
+        self.shared.progress.mark(number(resource_version))
     }
 
     /// Puts an object into the cache by hand.
@@ -218,33 +242,39 @@ impl<T: Send + Sync + 'static> Informer<T> {
 }
 
 impl<T> Shared<T> {
-    fn apply<K>(&self, event: Event<K>, project: &impl Fn(K) -> Option<T>)
-    where
-        K: Resource<DynamicType = ()>,
-    {
+    fn apply<K: Resource>(&self, event: Event<K>, project: &impl Fn(K) -> Option<T>) {
         match event {
-            Event::Init => self.cache.write().begin_list(),
+            Event::Init => {
+                self.progress.list_begins();
+                self.cache.write().begin_list();
+            }
             Event::InitApply(object) => {
                 let (key, revision) = (key_of(&object), revision_of(&object));
+                self.progress.listed(revision);
                 if let Some(object) = project(object) {
                     self.cache.write().listed(key, revision, object);
                 }
             }
             Event::InitDone => {
                 let changed = self.cache.write().end_list();
+                self.progress.list_ends();
                 self.tell(&changed);
                 self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
             }
             Event::Apply(object) => {
                 let (key, revision) = (key_of(&object), revision_of(&object));
                 let object = project(object);
-                if self.cache.write().put_at(key.clone(), revision, object) {
+                let is_change = self.cache.write().put_at(key.clone(), revision, object);
+                self.progress.seen(revision);
+                if is_change {
                     self.tell([&key]);
                 }
             }
             Event::Delete(object) => {
-                let key = key_of(&object);
-                if self.cache.write().put(key.clone(), None) {
+                let (key, revision) = (key_of(&object), revision_of(&object));
+                let is_change = self.cache.write().put(key.clone(), None);
+                self.progress.seen(revision);
+                if is_change {
                     self.tell([&key]);
                 }
             }
@@ -267,7 +297,11 @@ fn key_of<K: Resource>(object: &K) -> NamespacedName {
 
 /// The object's version as a number that tells it from its other versions; 0 if it has none.
 fn revision_of<K: Resource>(object: &K) -> u64 {
-    object.meta().resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
+    number(object.meta().resource_version.as_deref())
+}
+
+fn number(resource_version: Option<&str>) -> u64 {
+    resource_version.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Whether an error belongs to a watch's normal life: its position is no longer in the history.

@@ -22,6 +22,6 @@ mod chain;
 pub use backoff::Backoff;
 pub use chain::error_chain;
 pub use events::{EventRecorder, EventType};
-pub use informer::{Changes, Informer};
+pub use informer::{Changes, Informer, Mark};
 pub use lease::{LeaderElector, Leadership, LeaseSettings};
 pub use queue::{Outcome, WorkQueue};

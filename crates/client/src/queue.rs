@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug_span, warn};
+use tracing::{Instrument as _, debug, debug_span, warn};
 use wk_process::TaskGroup;
 
 use crate::Backoff;
@@ -154,11 +154,37 @@ impl<K: Clone + Eq + Hash + fmt::Display> Shared<K> {
                 let mut state = self.state.lock();
                 let failures = state.failures(&key) + 1;
                 let delay = self.backoff.delay(failures, rand::random());
-                warn!(queue, %key, failures, ?delay, error = error_chain(&error), "will retry");
+                match conflict(&error) {
+                    // Somebody else wrote first, which is how optimistic writes work.
+                    Some(status) if failures == 1 => {
+                        let (reason, message) = (&status.reason, &status.message);
+                        debug!(queue, %key, ?delay, "will retry: {reason}: {message}");
+                    }
+                    Some(status) => {
+                        let error = format!("{}: {}", status.reason, status.message);
+                        warn!(queue, %key, failures, ?delay, error, "will retry");
+                    }
+                    None => {
+                        let error = error_chain(&error);
+                        warn!(queue, %key, failures, ?delay, error, "will retry");
+                    }
+                }
                 state.failed(key, now + delay);
             }
         }
     }
+}
+
+/// The server's refusal of a write that was based on an older revision, if `error` is about one.
+fn conflict<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e kube::core::Status> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(kube::Error::Api(status)) = error.downcast_ref::<kube::Error>() {
+            return (status.code == 409 && status.reason == "Conflict").then_some(&**status);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use serde_json::json;
 use wk_api::names::NamespacedName;
 use wk_apiserver::{ApiServer, Config, NoNodes, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, User};
+use wk_auth::{AllowAuthenticated, TokenSigner, User};
 use wk_client::connect::in_process;
 use wk_client::{
     EventRecorder, EventType, Informer, LeaderElector, LeaseSettings, events::reference_to,
@@ -27,6 +27,7 @@ async fn cluster(group: &TaskGroup) -> Client {
     let config = Config {
         store: Arc::new(MemoryStore::new()),
         authorizer: Arc::new(AllowAuthenticated),
+        tokens: Arc::new(TokenSigner::ephemeral("https://kubernetes.default.svc").unwrap()),
         dialer: Arc::new(NoNodes),
         bootstrap: None,
         service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),

@@ -16,6 +16,7 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sighting {
     pub(super) event_name: String,
+    pub(super) news: Option<String>,
     pub(super) object: ObjectReference,
     pub(super) count: i32,
     pub(super) first: Timestamp,
@@ -37,18 +38,20 @@ pub(super) struct Correlator {
 impl Correlator {
     /// Counts an event and returns what to write now, if anything.
     pub(super) fn seen(&mut self, published: Published) -> Option<(Subject, Sighting)> {
-        let Published { subject, object, at } = published;
+        let Published { subject, news, object, at } = published;
         if let Some(entry) = self.entries.get_mut(&subject) {
             let sighting = &mut entry.sighting;
             if entry.is_writing || at.duration_since(sighting.last) <= WINDOW {
                 sighting.count = sighting.count.saturating_add(1);
                 sighting.last = at;
+                sighting.news = news;
                 return begin(&subject, entry);
             }
         }
         self.forget_if_full();
         let sighting = Sighting {
             event_name: event_name(&subject, at),
+            news,
             object,
             count: 1,
             first: at,
@@ -126,6 +129,7 @@ mod tests {
                 reason: "Pulled".to_owned(),
                 message: message.to_owned(),
             },
+            news: None,
             object: ObjectReference::default(),
             at: Timestamp::from_second(second).unwrap(),
         }
@@ -143,6 +147,21 @@ mod tests {
         assert_eq!((second.count, second.is_stored), (4, true));
         assert_eq!(second.event_name, first.event_name);
         assert_eq!(correlator.written(&subject, &second, true), None);
+    }
+
+    #[test]
+    fn progress_is_one_event_with_the_newest_message() {
+        let progress = |news: &str, second| Published {
+            news: Some(news.to_owned()),
+            ..published("pulling", second)
+        };
+        let mut correlator = Correlator::default();
+        let (subject, first) = correlator.seen(progress("1%", 1)).unwrap();
+        assert_eq!(correlator.seen(progress("2%", 2)), None);
+        assert_eq!(correlator.seen(progress("3%", 3)), None);
+        let (_, second) = correlator.written(&subject, &first, true).unwrap();
+        assert_eq!(second.event_name, first.event_name);
+        assert_eq!((first.news.as_deref(), second.news.as_deref()), (Some("1%"), Some("3%")));
     }
 
     #[test]
