@@ -5,7 +5,12 @@
 
 use std::time::Duration;
 
-use crate::{ContainerId, ContainerSpec, ContainerStatus, Runtime, RuntimeError, RuntimeEvent};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::{
+    ContainerId, ContainerSpec, ContainerStatus, ExecCommand, Runtime, RuntimeError, RuntimeEvent,
+    Streams,
+};
 
 /// How long any single step may take before the check fails.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -22,6 +27,96 @@ pub async fn check(runtime: &dyn Runtime, endless: &ContainerSpec) {
     removing_a_running_container_ends_it(runtime, endless).await;
     unknown_ids_are_no_error_where_the_end_state_holds(runtime).await;
     an_exit_is_told(runtime, endless).await;
+    streams_need_a_running_container(runtime, endless).await;
+}
+
+/// Runs the checks of [`Runtime::exec`] and [`Runtime::attach`]; `endless` as in [`check`].
+///
+/// `cat` copies its standard input to its standard output until the input ends and then ends with
+/// 0; `failing` is a command and the code other than 0 that it ends with.
+///
+/// # Panics
+/// If the runtime breaks its promise.
+pub async fn check_streams(
+    runtime: &dyn Runtime,
+    endless: &ContainerSpec,
+    cat: &ExecCommand,
+    failing: (&ExecCommand, i32),
+) {
+    let id = ContainerId::new("conformance-streams");
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    a_program_is_fed_and_heard(runtime, &id, cat).await;
+    let code = within(runtime.exec(&id, failing.0, Streams::none())).await;
+    assert_eq!(code.expect("the program runs"), failing.1, "the exit code is the program's");
+    let nothing = ExecCommand { argv: vec!["/no/such/program".to_owned()], tty: false };
+    let outcome = within(runtime.exec(&id, &nothing, Streams::none())).await;
+    assert!(
+        matches!(outcome, Err(RuntimeError::ExecFailed { .. })),
+        "a program that does not exist must be refused, got {outcome:?}"
+    );
+    let (attached, ()) = within(async {
+        tokio::join!(runtime.attach(&id, Streams::none()), async {
+            runtime.stop(&id, Duration::from_secs(1)).await.expect("it stops");
+        })
+    })
+    .await;
+    // Whoever attaches while it stops may come too late.
+    assert!(
+        matches!(attached, Ok(()) | Err(RuntimeError::NotRunning { .. })),
+        "attaching ends with the container, got {attached:?}"
+    );
+    runtime.remove(&id).await.expect("it can be removed");
+}
+
+async fn a_program_is_fed_and_heard(runtime: &dyn Runtime, id: &ContainerId, cat: &ExecCommand) {
+    let (mut feed, stdin) = tokio::io::duplex(1024);
+    let (stdout, mut heard) = tokio::io::duplex(1024);
+    let streams =
+        Streams { stdin: Some(Box::new(stdin)), stdout: Some(Box::new(stdout)), ..Streams::none() };
+    let sent = "all work and no play makes jack a dull boy\n".repeat(1000);
+    let talk = async {
+        let mut all = String::new();
+        let write = async {
+            feed.write_all(sent.as_bytes()).await.expect("the program reads");
+            drop(feed);
+        };
+        let ((), read) = tokio::join!(write, heard.read_to_string(&mut all));
+        read.expect("the output is text");
+        all
+    };
+    let (code, all) = within(async { tokio::join!(runtime.exec(id, cat, streams), talk) }).await;
+    assert_eq!(code.expect("the program runs"), 0, "the program ends well");
+    assert!(all == sent, "{} bytes of {} came back", all.len(), sent.len());
+}
+
+async fn streams_need_a_running_container(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let id = ContainerId::new("conformance-ended");
+    let command = ExecCommand { argv: vec!["true".to_owned()], tty: false };
+    let outcome = runtime.exec(&id, &command, Streams::none()).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(RuntimeError::NoSuchContainer { .. } | RuntimeError::Unsupported { .. })
+        ),
+        "nothing runs in an unknown container, got {outcome:?}"
+    );
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    within(runtime.stop(&id, Duration::ZERO)).await.expect("it stops");
+    for outcome in [
+        runtime.exec(&id, &command, Streams::none()).await.map(|_| ()),
+        runtime.attach(&id, Streams::none()).await,
+    ] {
+        assert!(
+            matches!(
+                outcome,
+                Err(RuntimeError::NotRunning { .. } | RuntimeError::Unsupported { .. })
+            ),
+            "an ended container takes nobody, got {outcome:?}"
+        );
+    }
+    runtime.remove(&id).await.expect("it can be removed");
 }
 
 async fn an_unprepared_image_is_refused(runtime: &dyn Runtime, endless: &ContainerSpec) {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Image, Sandbox};
+use crate::{Image, LogLimits, Sandbox, Stdio};
 
 /// Names one run of one container: a restart has a new id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,12 +71,16 @@ pub struct ContainerSpec {
     pub ports: Vec<u16>,
     /// The log file, in the CRI text format; its folder exists.
     pub log_path: PathBuf,
+    /// How much of the log is kept; who writes it also rotates it, with a [`crate::LogFile`].
+    pub log_limits: LogLimits,
     /// Where the program may leave its termination message, as the program sees it.
     pub termination_message_path: String,
     /// Annotations of the pod, for settings of the runtime.
     pub annotations: BTreeMap<String, String>,
     /// Whether request handlers get a fresh instance each time.
     pub instances: InstancePolicy,
+    /// How its program is connected to the outside.
+    pub stdio: Stdio,
 }
 
 /// A folder or file of the node that the container sees.

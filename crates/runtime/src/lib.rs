@@ -5,14 +5,16 @@
 //!
 //! # Invariants
 //! - Knows nothing of pods' specifications, images' origins, probes or restart policies.
-//! - Every call of [`Runtime`] is idempotent.
+//! - Every call of [`Runtime`] is idempotent, except those that connect somebody to a program.
 
 pub mod conformance;
 mod container;
 mod fake;
 mod guest_network;
 mod image;
+mod log_file;
 mod sandbox;
+mod streams;
 
 use std::time::Duration;
 
@@ -26,7 +28,9 @@ pub use container::{
 pub use fake::FakeRuntime;
 pub use guest_network::{ConnectRoute, Denied, GuestNetwork, HostNetwork, ResolveError};
 pub use image::{Image, ImageKind};
+pub use log_file::{LogFile, LogLimits, rotated_logs};
 pub use sandbox::Sandbox;
+pub use streams::{ExecCommand, Input, Output, Stdio, Streams, TerminalSize};
 
 /// Why a runtime could not do what it was asked.
 ///
@@ -81,6 +85,28 @@ pub enum RuntimeError {
         /// The id asked for.
         id: ContainerId,
     },
+    /// The container has ended, so that nothing can be run in it and nobody can attach to it.
+    #[error("container `{id}` is not running")]
+    NotRunning {
+        /// The id asked for.
+        id: ContainerId,
+    },
+    /// A program could not be run in a container.
+    #[error("cannot run `{program}` in the container: {reason}")]
+    ExecFailed {
+        /// The first word of the command.
+        program: String,
+        /// What was tried and what went wrong.
+        reason: String,
+    },
+    /// This runtime cannot do that, whatever the container.
+    #[error("the {runtime} runtime does not support {what}")]
+    Unsupported {
+        /// As in [`Runtime::name`].
+        runtime: &'static str,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// The engine did not answer in time; calling again is safe.
     #[error("runtime did not answer within {after:?}")]
     TimedOut {
@@ -114,7 +140,7 @@ pub enum RuntimeEvent {
 /// The kubelet decides and the runtime carries out: a [`ContainerSpec`] arrives with its image
 /// pinned by digest, its environment resolved and its mounts on disk, so that an implementation
 /// has no choices left to make. Every call is idempotent, because the kubelet repeats any call
-/// whose answer it did not see.
+/// whose answer it did not see; only [`Runtime::exec`] and [`Runtime::attach`] are never repeated.
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
     /// A short name for logs and for the node's status: `wasm`, `docker`, `fake`.
@@ -176,4 +202,55 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Errors
     /// [`RuntimeError::NoSuchContainer`].
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError>;
+
+    /// Removes what this runtime keeps only for speed, such as compiled code, until at most
+    /// `keep_bytes` of it are left on disk: least recently used first, and nothing that a container
+    /// of [`Runtime::list`] uses. Returns the bytes removed.
+    ///
+    /// Meant to be called now and then with the node's bound for the cache, and with 0 when the
+    /// disk is nearly full; an image whose entry was removed is prepared again. A runtime without
+    /// such a cache removes nothing.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Internal`] if something could not be removed.
+    async fn trim_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
+        let _ = keep_bytes;
+        Ok(0)
+    }
+
+    /// Runs another program in a running container and returns its exit code.
+    ///
+    /// The program shares what the container has: its files, environment, network and limits. All
+    /// that it wrote has been handed to `streams` when the call returns. It ends with the call:
+    /// dropping the future ends the program without grace, and so does the end of the container.
+    /// Unlike the other calls this one is not idempotent: each runs the program once.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NoSuchContainer`], [`RuntimeError::NotRunning`],
+    /// [`RuntimeError::ExecFailed`] if there is no such program or it could not be started (one
+    /// that ran and failed is an exit code), [`RuntimeError::Unsupported`].
+    async fn exec(
+        &self,
+        id: &ContainerId,
+        command: &ExecCommand,
+        streams: Streams,
+    ) -> Result<i32, RuntimeError> {
+        let (_, _, _) = (id, command, streams);
+        Err(RuntimeError::Unsupported { runtime: self.name(), what: "exec" })
+    }
+
+    /// Connects `streams` to the main program of a running container, until the container ends.
+    ///
+    /// Output is what the program writes from now on; the log has it all the same. Any number may
+    /// be attached at once, and a slow one delays the program. Input goes to the program only if
+    /// [`Stdio::stdin`] is set, and the end of that input is the program's only with
+    /// [`Stdio::stdin_once`]. Dropping the future detaches and leaves the program alone.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NoSuchContainer`], [`RuntimeError::NotRunning`],
+    /// [`RuntimeError::Unsupported`].
+    async fn attach(&self, id: &ContainerId, streams: Streams) -> Result<(), RuntimeError> {
+        let (_, _) = (id, streams);
+        Err(RuntimeError::Unsupported { runtime: self.name(), what: "attach" })
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use wk_runtime::{
-    ContainerSpec, FakeRuntime, Image, ImageKind, InstancePolicy, Limits, PodRef, Sandbox,
-    conformance,
+    ContainerSpec, ExecCommand, FakeRuntime, Image, ImageKind, InstancePolicy, Limits, LogLimits,
+    PodRef, Sandbox, Stdio, conformance,
 };
 
 #[tokio::test]
@@ -44,9 +44,17 @@ async fn the_fake_runtime_conforms() {
         },
         ports: vec![],
         log_path: "/dev/null".into(),
+        log_limits: LogLimits::default(),
         termination_message_path: "/dev/termination-log".into(),
         annotations: BTreeMap::new(),
         instances: InstancePolicy::PerRequest,
+        stdio: Stdio::default(),
     };
     conformance::check(&FakeRuntime::new(), &spec).await;
+    let command = |words: &[&str]| ExecCommand {
+        argv: words.iter().map(|word| (*word).to_owned()).collect(),
+        tty: false,
+    };
+    let (cat, failing) = (command(&["cat"]), command(&["exit", "3"]));
+    conformance::check_streams(&FakeRuntime::new(), &spec, &cat, (&failing, 3)).await;
 }
