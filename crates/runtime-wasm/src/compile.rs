@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 
-use crate::engine::{Role, engine};
+use crate::engine::{Level, Role, engine};
 
 /// The module is at fault; the reason is on standard error.
 const EXIT_INVALID: u8 = 2;
@@ -158,8 +158,7 @@ fn compile(args: impl Iterator<Item = OsString>) -> Result<(), CompileError> {
     if !bytes.starts_with(b"\0asm") {
         return Err(CompileError::Invalid(not_wasm(&bytes)));
     }
-    refuse_newer_wasi(&bytes)?;
-    let engine = engine(Role::Compiler)
+    let engine = engine(level(&bytes), Role::Compiler)
         .map_err(|error| CompileError::Failed(format!("engine cannot be made: {error:#}")))?;
     let code = machine_code(&engine, &bytes)?;
     write(&output, &code)
@@ -194,38 +193,38 @@ fn machine_code(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, CompileError> 
     compiled.map_err(|error| CompileError::Invalid(format!("it is not valid: {error:#}")))
 }
 
-/// Names the interfaces of WASI 0.3 that a component needs, before validation stumbles over the
-/// types that they use.
-fn refuse_newer_wasi(bytes: &[u8]) -> Result<(), CompileError> {
+/// The engine that a program needs: a component says by the names of its imports and exports
+/// whether it uses WASI 0.3.
+fn level(bytes: &[u8]) -> Level {
     if !Parser::is_component(bytes) {
-        return Ok(());
+        return Level::Two;
     }
-    let mut newer = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
-        // What cannot be parsed is left to validation, whose message is better.
-        let Ok(payload) = payload else { return Ok(()) };
-        match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
+        // What cannot be parsed is left to validation, which says why.
+        let Ok(payload) = payload else { return Level::Two };
+        let newer = match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth += 1;
+                false
+            }
+            Payload::End(_) => {
+                depth = depth.saturating_sub(1);
+                false
+            }
             Payload::ComponentImportSection(section) if depth == 0 => {
-                let names = section.into_iter().flatten().map(|import| import.name.name);
-                newer.extend(names.filter(|name| is_newer_wasi(name)).map(ToOwned::to_owned));
+                section.into_iter().flatten().any(|import| is_newer_wasi(import.name.name))
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
-                let names = section.into_iter().flatten().map(|export| export.name.name);
-                newer.extend(names.filter(|name| is_newer_wasi(name)).map(ToOwned::to_owned));
+                section.into_iter().flatten().any(|export| is_newer_wasi(export.name.name))
             }
-            _ => {}
+            _ => false,
+        };
+        if newer {
+            return Level::Three;
         }
     }
-    if newer.is_empty() {
-        return Ok(());
-    }
-    Err(CompileError::Invalid(format!(
-        "it uses WASI 0.3 (`{}`), which this runtime does not offer yet: build it for WASI 0.2",
-        newer.join("`, `")
-    )))
+    Level::Two
 }
 
 fn is_newer_wasi(name: &str) -> bool {

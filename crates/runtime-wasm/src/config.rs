@@ -31,6 +31,9 @@ pub struct WasmConfig {
     pub idle_instances_per_container: usize,
     /// How long an idle instance is kept for the next request.
     pub idle_instance_time: Duration,
+    /// Certificate authorities that guests' outgoing `https` trusts, in DER; `None` is what the
+    /// machine trusts.
+    pub https_roots: Option<Vec<Vec<u8>>>,
 }
 
 impl WasmConfig {
@@ -48,6 +51,7 @@ impl WasmConfig {
             request_timeout: Duration::from_mins(5),
             idle_instances_per_container: 16,
             idle_instance_time: Duration::from_secs(2),
+            https_roots: None,
         }
     }
 }

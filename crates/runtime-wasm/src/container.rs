@@ -9,10 +9,11 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wk_runtime::{
-    ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStatus, RuntimeEvent,
+    ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStatus, RuntimeEvent, Stdio,
 };
 
-use crate::meter::Meter;
+use crate::programs::Program;
+use crate::scope::Scope;
 use crate::serve::Deadline;
 use crate::trap::Ending;
 
@@ -20,9 +21,13 @@ use crate::trap::Ending;
 #[derive(Debug)]
 pub(crate) struct Container {
     state: Mutex<ContainerState>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) scope: Arc<Scope>,
+    /// Kept so that its code counts as in use.
+    pub(crate) program: Arc<Program>,
     deadline: watch::Sender<Deadline>,
     ended: CancellationToken,
+    /// How its program is connected to the outside.
+    pub(crate) stdio: Stdio,
     /// Folder that stands in for mounts of single files.
     pub(crate) private: Option<PathBuf>,
 }
@@ -31,7 +36,8 @@ impl Container {
     pub(crate) fn new(
         id: &ContainerId,
         spec: &ContainerSpec,
-        meter: Arc<Meter>,
+        scope: Arc<Scope>,
+        program: Arc<Program>,
         private: Option<PathBuf>,
     ) -> Self {
         let state = ContainerState {
@@ -45,7 +51,9 @@ impl Container {
         };
         Self {
             state: Mutex::new(state),
-            meter,
+            scope,
+            program,
+            stdio: spec.stdio,
             deadline: watch::Sender::new(None),
             ended: CancellationToken::new(),
             private,
@@ -70,6 +78,10 @@ impl Container {
             }
             sooner
         });
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.lock().status != ContainerStatus::Running
     }
 
     /// Waits until it has ended. Cancel safe.

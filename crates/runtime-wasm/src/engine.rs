@@ -29,8 +29,22 @@ const MEMORIES_PER_COMPONENT: u32 = 16;
 const TABLES_PER_COMPONENT: u32 = 32;
 /// Core instances that a usual component is made of.
 const USUAL_CORE_INSTANCES: u32 = 5;
+/// Stacks that one instance runs on: with WASI 0.3, calls in progress have one each.
+const STACKS_PER_INSTANCE: u32 = 2;
 /// Elements of one table; interpreters have tens of thousands of functions.
 const TABLE_ELEMENTS: usize = 100_000;
+
+/// Which interfaces the programs of an engine use.
+///
+/// Asynchronous functions of components cost every call of every instance, so that programs that
+/// have none get an engine without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// WASI 0.1 modules and WASI 0.2 components.
+    Two,
+    /// WASI 0.3 components, which may use interfaces of 0.2 as well.
+    Three,
+}
 
 /// Where an engine is used.
 #[derive(Clone, Copy, Debug)]
@@ -44,30 +58,33 @@ pub(crate) enum Role {
     },
 }
 
-/// Makes an engine for WASI 0.2 components and WASI 0.1 modules.
+/// Makes an engine for programs of one level.
 ///
 /// # Errors
 /// If the kernel refuses the pool's address space.
-pub(crate) fn engine(role: Role) -> wasmtime::Result<Engine> {
+pub(crate) fn engine(level: Level, role: Role) -> wasmtime::Result<Engine> {
     match role {
-        Role::Compiler => Engine::new(&settings()),
+        Role::Compiler => Engine::new(&settings(level)),
         Role::Runner { instances } => {
             // The scan needs Linux 6.7; without it a pool works too, only slower.
-            runner(instances, Enabled::Yes).or_else(|_unsupported| runner(instances, Enabled::No))
+            runner(level, instances, Enabled::Yes)
+                .or_else(|_unsupported| runner(level, instances, Enabled::No))
         }
     }
 }
 
-fn runner(instances: u32, scan: Enabled) -> wasmtime::Result<Engine> {
-    let mut settings = settings();
+fn runner(level: Level, instances: u32, scan: Enabled) -> wasmtime::Result<Engine> {
+    let mut settings = settings(level);
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, scan)));
     Engine::new(&settings)
 }
 
-fn settings() -> Config {
+fn settings(level: Level) -> Config {
+    let asynchronous = level == Level::Three;
     let mut settings = Config::new();
     settings
-        .concurrency_support(false)
+        .concurrency_support(asynchronous)
+        .wasm_component_model_async(asynchronous)
         .epoch_interruption(true)
         .memory_init_cow(true)
         .memory_reservation(MEMORY_RESERVATION)
@@ -83,7 +100,7 @@ fn pool(instances: u32, scan: Enabled) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(USUAL_CORE_INSTANCES))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
-        .total_stacks(instances)
+        .total_stacks(instances.saturating_mul(STACKS_PER_INSTANCE))
         .total_gc_heaps(instances.min(64))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
@@ -103,9 +120,11 @@ fn pool(instances: u32, scan: Enabled) -> PoolingAllocationConfig {
 }
 
 /// Names the settings that compiled code depends on: the second half of the cache's key.
-pub(crate) fn fingerprint(engine: &Engine) -> String {
+pub(crate) fn fingerprint<const N: usize>(engines: [&Engine; N]) -> String {
     let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
+    for engine in engines {
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+    }
     format!("{:016x}", hasher.finish())
 }
 
@@ -115,13 +134,16 @@ mod tests {
 
     #[test]
     fn compiler_and_runner_agree_on_what_code_depends_on() {
-        let compiler = engine(Role::Compiler).unwrap();
-        let runner = engine(Role::Runner { instances: 64 }).unwrap();
-        assert_eq!(fingerprint(&compiler), fingerprint(&runner));
+        for level in [Level::Two, Level::Three] {
+            let compiler = engine(level, Role::Compiler).unwrap();
+            let runner = engine(level, Role::Runner { instances: 64 }).unwrap();
+            assert_eq!(fingerprint([&compiler]), fingerprint([&runner]), "{level:?}");
+        }
     }
 
     #[test]
     fn two_thousand_instances_find_address_space() {
-        engine(Role::Runner { instances: 4096 }).unwrap();
+        let _both = [Level::Two, Level::Three]
+            .map(|level| engine(level, Role::Runner { instances: 4096 }).unwrap());
     }
 }

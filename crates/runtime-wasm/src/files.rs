@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use wk_runtime::{ContainerId, ContainerSpec, ImageKind, Mount, RuntimeError};
 
@@ -68,6 +68,22 @@ pub(crate) fn preopens(
     Ok((preopens, Some(private)))
 }
 
+/// The file of the node that a container sees at an absolute path; `None` if it sees none there.
+///
+/// Links are followed as far as they lead to something below the same mount.
+pub(crate) fn host_path(preopens: &[Preopen], path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    let below = |preopen: &Preopen| path.strip_prefix(&preopen.guest).ok().map(Path::to_owned);
+    let mounts = preopens.iter().filter_map(|preopen| Some((preopen, below(preopen)?)));
+    let (preopen, rest) = mounts.max_by_key(|(preopen, _)| preopen.guest.len())?;
+    let folder = fs::canonicalize(&preopen.host).ok()?;
+    let file = fs::canonicalize(folder.join(rest)).ok()?;
+    (file.starts_with(&folder) && file.is_file()).then_some(file)
+}
+
 /// Puts the file itself into a private folder, or a copy where that cannot be and the guest will
 /// not write to it.
 fn place(mount: &Mount, to: &Path) -> Result<(), RuntimeError> {
@@ -103,4 +119,34 @@ fn refused(mount: &Mount, reason: &str) -> RuntimeError {
 
 fn failed(path: &Path, error: &io::Error) -> RuntimeError {
     RuntimeError::StartFailed { reason: format!("`{}` cannot be made: {error}", path.display()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_files_below_their_own_mount_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        for file in ["image/tool", "volume/tool", "outside"] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root.join("outside"), root.join("volume/escape")).unwrap();
+        std::os::unix::fs::symlink("tool", root.join("volume/inside")).unwrap();
+        let preopen = |host: &str, guest: &str| Preopen {
+            host: root.join(host),
+            guest: guest.to_owned(),
+            read_only: true,
+        };
+        let preopens = [preopen("image", "/"), preopen("volume", "/data")];
+        let found = |path| host_path(&preopens, path);
+        assert_eq!(found("/tool"), Some(root.join("image/tool")));
+        assert_eq!(found("/data/tool"), Some(root.join("volume/tool")));
+        assert_eq!(found("/data/inside"), Some(root.join("volume/tool")));
+        for path in ["tool", "/data", "/data/none", "/data/escape", "/data/../tool"] {
+            assert_eq!(found(path), None, "{path}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::engine::Level;
 use crate::meter::Allotment;
 use crate::outgoing::Outgoing;
 use crate::scope::Scope;
@@ -92,16 +93,21 @@ fn interruptible<T: 'static>(store: &mut Store<T>) {
     });
 }
 
-/// Everything that components may import.
+/// Everything that components of one level may import.
 ///
 /// # Errors
 /// If an interface cannot be defined, which is a fault of ours.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+pub(crate) fn linker(engine: &Engine, level: Level) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     linker.allow_shadowing(true);
     sockets::add_to_linker(&mut linker)?;
+    if level == Level::Three {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        sockets::p3::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 

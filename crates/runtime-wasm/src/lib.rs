@@ -1,5 +1,5 @@
 //! WebAssembly programs as containers, in this process: the [`wk_runtime::Runtime`] for core WASI
-//! 0.1 modules, `wasi:cli/command` components and `wasi:http` components of WASI 0.2.
+//! 0.1 modules, and for `wasi:cli/command` and `wasi:http` components of WASI 0.2 and 0.3.
 //!
 //! Preparing an image compiles its module in a bounded child process ([`compile_main`]) and keeps
 //! the machine code in a cache; all pods share the loaded program. Guests run on threads of their
@@ -8,10 +8,12 @@
 //! # What containers can rely on
 //! - `stop` ends commands at once with code 143, since WASI has no signals: the grace period is for
 //!   servers, which stop accepting and finish the requests in flight, and then end with code 0.
-//! - Standard input is empty; the working directory is told by `PWD` and WASI's `initial-cwd`, as
+//! - Standard input is empty unless the pod asks for one; the working directory is told by `PWD` and WASI's `initial-cwd`, as
 //!   WASI itself has none: relative paths are the guest library's affair.
 //! - Growth past the memory limit ends the container with `OOMKilled`, requests in flight included.
-//! - Outgoing `wasi:http` requests use plain HTTP; `https` is refused for now.
+//! - Outgoing `wasi:http` requests speak HTTP/1.1; `https` trusts what the machine trusts.
+//! - `exec` runs the container's own command, by the name it has as its first argument, or a module
+//!   by the absolute path of a file in the image or a volume.
 //!
 //! # Invariants
 //! - Knows nothing of pods' specifications, registries or restart policies.
@@ -26,11 +28,14 @@
 mod command;
 mod compile;
 mod config;
+mod console;
 mod container;
 mod engine;
+mod exec;
 mod files;
 mod host;
 mod log;
+mod machine;
 mod meter;
 mod outgoing;
 mod programs;
@@ -38,7 +43,9 @@ mod runtime;
 mod scope;
 mod serve;
 mod sockets;
+mod terminal;
 mod ticker;
+mod tls;
 mod trap;
 
 pub use compile::compile_main;

@@ -4,27 +4,17 @@
 //! that was too long. The file is opened with the first line, so that silent containers hold none.
 //! Spec: <https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md>
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::io::AsyncWrite;
 use tracing::warn;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wk_runtime::{LogFile, LogLimits};
 
 /// The longest piece of a line that is written at once.
 const LINE_BYTES: usize = 16 << 10;
-/// The most that a guest may write in one call.
-const WRITE_BYTES: usize = 64 << 10;
-
 /// Which of a program's outputs a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -35,19 +25,18 @@ pub(crate) enum Source {
 /// The log of one container, shared by all its instances.
 #[derive(Debug)]
 pub(crate) struct ContainerLog {
-    path: PathBuf,
-    file: Mutex<LogFile>,
+    file: Mutex<Writer>,
 }
 
-#[derive(Debug, Default)]
-struct LogFile {
-    file: Option<File>,
+#[derive(Debug)]
+struct Writer {
+    file: LogFile,
     failed: bool,
 }
 
 impl ContainerLog {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: Mutex::default() }
+    pub(crate) fn new(path: PathBuf, limits: LogLimits) -> Self {
+        Self { file: Mutex::new(Writer { file: LogFile::new(path, limits), failed: false }) }
     }
 
     /// Writes the lines of a message of the runtime's own, as if the program had said it.
@@ -68,27 +57,16 @@ impl ContainerLog {
             return;
         }
         let mut log = self.file.lock();
-        let outcome = self.open(&mut log).and_then(|()| match &mut log.file {
-            Some(file) => file.write_all(lines),
-            None => Ok(()),
-        });
-        match outcome {
+        match log.file.append(lines) {
             Ok(()) => log.failed = false,
             Err(error) => {
                 if !log.failed {
-                    warn!(path = %self.path.display(), %error, "container log cannot be written");
+                    let path = log.file.path().display();
+                    warn!(%path, %error, "container log cannot be written");
                 }
                 log.failed = true;
             }
         }
-    }
-
-    fn open(&self, log: &mut LogFile) -> io::Result<()> {
-        if log.file.is_none() {
-            let options = OpenOptions::new().append(true).create(true).mode(0o640).clone();
-            log.file = Some(options.open(&self.path)?);
-        }
-        Ok(())
     }
 }
 
@@ -133,29 +111,20 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// One output of one instance, for the guest to write to.
-#[derive(Clone, Debug)]
-pub(crate) struct Output {
-    lines: Arc<Lines>,
-}
-
 /// Gathers text into lines; what is left when the instance ends is written as a line.
 #[derive(Debug)]
-struct Lines {
+pub(crate) struct Lines {
     log: Arc<ContainerLog>,
     source: Source,
     rest: Mutex<Vec<u8>>,
 }
 
-impl Output {
-    pub(crate) fn new(log: &Arc<ContainerLog>, source: Source) -> Self {
-        let log = Arc::clone(log);
-        Self { lines: Arc::new(Lines { log, source, rest: Mutex::default() }) }
-    }
-}
-
 impl Lines {
-    fn add(&self, text: &[u8]) {
+    pub(crate) fn new(log: &Arc<ContainerLog>, source: Source) -> Self {
+        Self { log: Arc::clone(log), source, rest: Mutex::default() }
+    }
+
+    pub(crate) fn add(&self, text: &[u8]) {
         let mut rest = self.rest.lock();
         let mut out = Vec::new();
         let mut text = text;
@@ -191,61 +160,6 @@ impl Drop for Lines {
     }
 }
 
-impl IsTerminal for Output {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for Output {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Output {
-    async fn ready(&mut self) {}
-}
-
-impl OutputStream for Output {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.lines.add(&bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES)
-    }
-}
-
-impl AsyncWrite for Output {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.lines.add(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,11 +168,12 @@ mod tests {
     fn logged(pieces: &[&[u8]]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("0.log");
-        let output = Output::new(&Arc::new(ContainerLog::new(path.clone())), Source::Stdout);
+        let log = Arc::new(ContainerLog::new(path.clone(), LogLimits::default()));
+        let lines = Lines::new(&log, Source::Stdout);
         for piece in pieces {
-            output.lines.add(piece);
+            lines.add(piece);
         }
-        drop(output);
+        drop(lines);
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned() + "\n").collect()
     }

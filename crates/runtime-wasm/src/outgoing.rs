@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_util::either::Either;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use wk_runtime::ResolveError;
 
@@ -37,7 +38,7 @@ impl Outgoing {
 
 impl WasiHttpHooks for Outgoing {
     fn is_supported_scheme(&mut self, scheme: &Scheme) -> bool {
-        *scheme == Scheme::HTTP
+        *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS
     }
 
     fn default_scheme(&mut self) -> Option<Scheme> {
@@ -57,11 +58,20 @@ impl WasiHttpHooks for Outgoing {
 
 async fn send(scope: &Scope, mut request: Request<WasiBody>, options: RequestOptions) -> Sent {
     let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?.clone();
-    let port = authority.port_u16().unwrap_or(80);
+    let encrypted = request.uri().scheme() == Some(&Scheme::HTTPS);
+    let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
     let connect_timeout = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let stream = timeout(connect_timeout, connect(scope, authority.host(), port))
-        .await
-        .map_err(|_elapsed| Error::ConnectionTimeout)??;
+    let stream = timeout(connect_timeout, async {
+        let stream = connect(scope, authority.host(), port).await?;
+        if encrypted {
+            let stream = scope.trust.encrypt(stream, bare(authority.host())).await;
+            stream.map(Either::Right).map_err(Error::Tls)
+        } else {
+            Ok(Either::Left(stream))
+        }
+    })
+    .await
+    .map_err(|_elapsed| Error::ConnectionTimeout)??;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Only proxies are told scheme and authority.
@@ -94,9 +104,8 @@ async fn send(scope: &Scope, mut request: Request<WasiBody>, options: RequestOpt
 
 /// Connects to the first address of `host` that answers, as the pod's network says.
 async fn connect(scope: &Scope, host: &str, port: u16) -> Result<TcpStream, Error> {
-    let name = host.trim_start_matches('[').trim_end_matches(']');
     let addresses =
-        scope.network.resolve(&scope.sandbox, name).await.map_err(|error| match error {
+        scope.network.resolve(&scope.sandbox, bare(host)).await.map_err(|error| match error {
             ResolveError::NotFound(_) => {
                 Error::DnsError { rcode: Some("NXDOMAIN".to_owned()), info_code: None }
             }
@@ -116,6 +125,11 @@ async fn connect(scope: &Scope, host: &str, port: u16) -> Result<TcpStream, Erro
     Err(last)
 }
 
+/// A host without the brackets that IPv6 addresses have in URIs.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 async fn open(from: Option<SocketAddr>, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_nodelay(true)?;
@@ -124,3 +138,6 @@ async fn open(from: Option<SocketAddr>, to: SocketAddr) -> io::Result<TcpStream>
     }
     socket.connect(to).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,49 +3,43 @@
 //! What lies in the cache is run as machine code, so a file counts only if its digest is the one
 //! that was written down beside it; anything else is compiled again.
 
-use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+mod files;
+mod kind;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
-use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Engine, ExternType, Module, Precompiled};
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime::component::Component;
+use wasmtime::{Engine, Module, Precompiled};
 use wk_runtime::{Image, ImageKind, RuntimeError};
 
 use crate::compile::{CompileError, Compiler};
 use crate::engine::fingerprint;
-use crate::host::{self, CoreHost, Host};
+use crate::host::{self, CoreHost};
+use crate::machine::Machine;
+
+use self::files::{seal, verified};
+pub(crate) use self::kind::{Command, Entry, Handler, Program};
 
 /// Programs that no container uses but that stay loaded for the next one.
 const UNUSED_PROGRAMS: usize = 32;
-/// Length of a file's digest in hexadecimal digits.
-const DIGEST_DIGITS: usize = 64;
-
-/// A program that is ready to be instantiated.
-pub(crate) enum Program {
-    /// A component that answers requests.
-    Http(ProxyPre<Host>),
-    /// A component that runs and ends.
-    Command(CommandPre<Host>),
-    /// A core module that runs and ends.
-    Core(wasmtime::InstancePre<CoreHost>),
-}
 
 /// All programs of this node.
 pub(crate) struct Programs {
-    engine: Engine,
+    /// For modules and components of WASI 0.2.
+    two: Arc<Machine>,
+    /// For components of WASI 0.3.
+    three: Arc<Machine>,
     fingerprint: String,
     folder: PathBuf,
     compiler: Compiler,
-    linker: Linker<Host>,
     core_linker: wasmtime::Linker<CoreHost>,
     loaded: Mutex<HashMap<String, Loaded>>,
     /// One lock for each module that is being prepared, so that nothing is compiled twice at once.
@@ -61,12 +55,13 @@ struct Loaded {
 }
 
 impl Programs {
-    /// Opens the cache and makes the linkers.
+    /// Opens the cache of what `two` (WASI 0.1 and 0.2) and `three` (0.3) run.
     ///
     /// # Errors
-    /// If the folder cannot be made or the linkers cannot be built; the text says which.
+    /// If the folder cannot be made or the linker of modules cannot be built; the text says which.
     pub(crate) fn open(
-        engine: Engine,
+        two: Machine,
+        three: Machine,
         folder: PathBuf,
         compiler: Compiler,
     ) -> Result<Self, String> {
@@ -75,14 +70,15 @@ impl Programs {
             .mode(0o700)
             .create(&folder)
             .map_err(|error| format!("cache `{}` cannot be made: {error}", folder.display()))?;
-        let linker = host::linker(&engine).map_err(|error| format!("{error:#}"))?;
-        let core_linker = host::core_linker(&engine).map_err(|error| format!("{error:#}"))?;
+        files::remove_unfinished(&folder)
+            .map_err(|error| format!("cache `{}` cannot be cleaned: {error}", folder.display()))?;
+        let core_linker = host::core_linker(&two.engine).map_err(|error| format!("{error:#}"))?;
         Ok(Self {
-            fingerprint: fingerprint(&engine),
-            engine,
+            fingerprint: fingerprint([&two.engine, &three.engine]),
+            two: Arc::new(two),
+            three: Arc::new(three),
             folder,
             compiler,
-            linker,
             core_linker,
             loaded: Mutex::default(),
             in_progress: Mutex::default(),
@@ -199,7 +195,7 @@ impl Programs {
     }
 
     fn code(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{}.{}.cwasm", file_stem(digest), self.fingerprint))
+        self.folder.join(format!("{}.{}.{}", file_stem(digest), self.fingerprint, files::CODE))
     }
 
     /// `Err` says what is wrong with the program itself.
@@ -212,78 +208,102 @@ impl Programs {
                 return Ok(None);
             }
         }
+        files::touch(code);
         let kind = Engine::detect_precompiled_file(code).ok().flatten();
         match kind {
-            Some(Precompiled::Component) => match deserialized_component(&self.engine, code) {
-                Ok(component) => self.component(&component).map(Some),
-                Err(error) => Ok(unusable(code, &error)),
-            },
-            Some(Precompiled::Module) => match deserialized_module(&self.engine, code) {
-                Ok(module) => self.module(&module).map(Some),
+            Some(Precompiled::Component) => {
+                // The file says for which engine it was compiled, and the other one refuses it.
+                let loaded = [&self.two, &self.three]
+                    .map(|machine| (machine, deserialized_component(&machine.engine, code)));
+                let mut reason = None;
+                for (machine, component) in loaded {
+                    match component {
+                        Ok(component) => return kind::component(machine, &component).map(Some),
+                        Err(error) => reason = Some(error),
+                    }
+                }
+                Ok(reason.and_then(|error| unusable(code, &error)))
+            }
+            Some(Precompiled::Module) => match deserialized_module(&self.two.engine, code) {
+                Ok(module) => kind::module(&self.two, &self.core_linker, &module).map(Some),
                 Err(error) => Ok(unusable(code, &error)),
             },
             None => Ok(None),
         }
     }
 
-    fn component(&self, component: &Component) -> Result<Program, String> {
-        let kind = component.component_type();
-        let foreign: Vec<&str> = kind
-            .imports(&self.engine)
-            .map(|(name, _)| name)
-            .filter(|name| !is_offered(name))
-            .collect();
-        if !foreign.is_empty() {
-            return Err(format!("it imports `{}`, which nobody provides", foreign.join("`, `")));
-        }
-        let exports: Vec<&str> = kind.exports(&self.engine).map(|(name, _)| name).collect();
-        let has = |interface: &str| exports.iter().any(|name| name.starts_with(interface));
-        let linked = |component| -> Result<InstancePre<Host>, String> {
-            let pre = self.linker.instantiate_pre(component);
-            pre.map_err(|error| format!("an import cannot be satisfied: {error:#}"))
+    /// Removes compiled files until at most `keep` bytes are left, least recently used first, but
+    /// none of a program that a container uses. Returns the bytes removed.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Internal`] if the folder does not let it.
+    pub(crate) async fn trim(self: &Arc<Self>, keep: u64) -> Result<u64, RuntimeError> {
+        // Programs in memory that nobody uses are forgotten, so that no entry is in use for them.
+        let in_use: HashSet<PathBuf> = {
+            let mut loaded = self.loaded.lock();
+            loaded.retain(|_, entry| Arc::strong_count(&entry.program) > 1);
+            loaded.keys().map(|digest| self.code(digest)).collect()
         };
-        if has("wasi:http/incoming-handler@0.2.") {
-            let pre = ProxyPre::new(linked(component)?).map_err(|error| format!("{error:#}"))?;
-            return Ok(Program::Http(pre));
-        }
-        if has("wasi:cli/run@0.2.") {
-            let pre = CommandPre::new(linked(component)?).map_err(|error| format!("{error:#}"))?;
-            return Ok(Program::Command(pre));
-        }
-        let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join("`, `") };
-        Err(format!(
-            "it exports `{exports}`, but neither `wasi:http/incoming-handler` nor `wasi:cli/run` \
-             of WASI 0.2: it is a library, not a program"
-        ))
+        let this = Arc::clone(self);
+        let outcome = blocking(move || files::trim(&this.folder, &this.fingerprint, &in_use, keep));
+        outcome.await.map_err(|error| RuntimeError::Internal {
+            doing: "removing compiled programs",
+            reason: format!("cache `{}`: {error}", self.folder.display()),
+        })
     }
 
-    fn module(&self, module: &Module) -> Result<Program, String> {
-        let foreign: Vec<String> = module
-            .imports()
-            .filter(|import| import.module() != "wasi_snapshot_preview1")
-            .map(|import| format!("{}::{}", import.module(), import.name()))
-            .collect();
-        if !foreign.is_empty() {
-            return Err(format!("it imports `{}`, which nobody provides", foreign.join("`, `")));
-        }
-        if !matches!(module.get_export("_start"), Some(ExternType::Func(_))) {
-            return Err("it has no `_start` function: it is a library, not a program".to_owned());
-        }
-        let pre = self.core_linker.instantiate_pre(module);
-        pre.map(Program::Core).map_err(|error| format!("an import cannot be satisfied: {error:#}"))
-    }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+    /// An image of a module that is not from a registry: a file of `path` is copied, so that what
+    /// is compiled is what was looked at, and named by its digest.
+    ///
+    /// # Errors
+    /// If the file cannot be read or the copy not be written.
+    pub(crate) async fn adopt(self: &Arc<Self>, path: PathBuf) -> io::Result<Adopted> {
+        let copy = self.folder.join(format!("{}.tmp", self.tick()));
+        blocking(move || {
+            let adopted = Adopted { module: copy };
+            fs::copy(&path, &adopted.module)?;
+            Ok(adopted)
+        })
+        .await
     }
 }
 
-/// Whether an interface is one that the runtime offers to components.
-fn is_offered(import: &str) -> bool {
-    const OFFERED: [&str; 7] = ["io", "clocks", "random", "cli", "filesystem", "sockets", "http"];
-    import.strip_prefix("wasi:").and_then(|rest| rest.split_once('/')).is_some_and(
-        |(package, interface)| OFFERED.contains(&package) && interface.contains("@0.2."),
-    )
+/// A private copy of a module, removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    module: PathBuf,
+}
+
+impl Adopted {
+    /// The module as an image, called `reference` in messages.
+    ///
+    /// # Errors
+    /// If the copy cannot be read.
+    pub(crate) async fn image(&self, reference: &str) -> io::Result<Image> {
+        let module = self.module.clone();
+        let digest = blocking(move || files::file_digest(&module)).await?;
+        let digest = format!("sha256:{digest}");
+        Ok(Image {
+            reference: reference.to_owned(),
+            digest: digest.clone(),
+            kind: ImageKind::Wasm {
+                module: self.module.clone(),
+                module_digest: digest,
+                rootfs: None,
+            },
+            entrypoint: Vec::new(),
+            cmd: Vec::new(),
+            env: Vec::new(),
+            working_dir: None,
+        })
+    }
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        // What is left is removed when the cache is opened next.
+        let _removed = fs::remove_file(&self.module);
+    }
 }
 
 fn unusable(code: &Path, error: &wasmtime::Error) -> Option<Program> {
@@ -317,61 +337,6 @@ fn forget_unused(loaded: &mut HashMap<String, Loaded>) {
     for (_, digest) in idle.into_iter().take(surplus) {
         loaded.remove(&digest);
     }
-}
-
-/// Writes a file's digest down beside it and gives both their names; the digest goes first, so
-/// that a file without one is never complete.
-fn seal(from: &Path, to: &Path) -> io::Result<()> {
-    let digest = file_digest(from)?;
-    let temporary = from.with_extension("sum");
-    let mut file =
-        File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(digest.as_bytes())?;
-    file.sync_data()?;
-    fs::rename(&temporary, sum_of(to))?;
-    fs::rename(from, to)
-}
-
-/// Whether a compiled file is there and is what was written.
-fn verified(code: &Path) -> io::Result<bool> {
-    let expected = match fs::read_to_string(sum_of(code)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let actual = match file_digest(code) {
-        Ok(digest) => digest,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    if expected == actual {
-        return Ok(true);
-    }
-    warn!(file = %code.display(), "compiled file is damaged and is made again");
-    Ok(false)
-}
-
-fn sum_of(code: &Path) -> PathBuf {
-    code.with_extension("cwasm.sha256")
-}
-
-fn file_digest(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-    }
-    let mut text = String::with_capacity(DIGEST_DIGITS);
-    for byte in hasher.finalize() {
-        text.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
-        text.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-    }
-    Ok(text)
 }
 
 /// A digest as part of a file's name.

@@ -14,25 +14,29 @@ use futures::FutureExt as _;
 use parking_lot::Mutex;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+use tokio_util::sync::CancellationToken;
 use wk_process::TaskGroup;
 use wk_runtime::{
-    ContainerId, ContainerSpec, ContainerState, ContainerStats, ExitReason, GuestNetwork, Image,
-    InstancePolicy, Runtime, RuntimeError, RuntimeEvent, Sandbox,
+    ContainerId, ContainerSpec, ContainerState, ContainerStats, ExecCommand, ExitReason,
+    GuestNetwork, Image, InstancePolicy, Runtime, RuntimeError, RuntimeEvent, Sandbox, Streams,
 };
 
 use crate::command;
 use crate::compile::Compiler;
 use crate::config::{Capacity, WasmConfig, capacity, kernel_limits};
+use crate::console::Console;
 use crate::container::Container;
-use crate::engine::{Role, engine};
+use crate::engine::Level;
+use crate::exec;
 use crate::files::preopens;
 use crate::log::ContainerLog;
+use crate::machine::Machine;
 use crate::meter::Meter;
-use crate::programs::{Program, Programs};
+use crate::programs::{Command, Entry, Handler, Programs};
 use crate::scope::{Scope, arguments, environment};
 use crate::serve::{Server, ServerLimits};
-use crate::ticker::Ticker;
+use crate::tls::Trust;
 use crate::trap::{CODE_KILLED, CODE_STOPPED, Ending};
 
 const EVENTS: usize = 4096;
@@ -51,7 +55,7 @@ pub struct WasmRuntime {
     capacity: Capacity,
     programs: Arc<Programs>,
     network: Arc<dyn GuestNetwork>,
-    ticker: Arc<Ticker>,
+    trust: Arc<Trust>,
     tasks: TaskGroup,
     /// `None` only while it is being dropped.
     guests: Option<tokio::runtime::Runtime>,
@@ -112,28 +116,31 @@ impl WasmRuntime {
                 "fewer wasm instances fit than configured: raise vm.max_map_count"
             );
         }
-        let engine = engine(Role::Runner { instances })
-            .map_err(|error| OpenError::Engine { instances, reason: format!("{error:#}") })?;
+        let machine = |level| {
+            Machine::new(level, instances)
+                .map_err(|error| OpenError::Engine { instances, reason: format!("{error:#}") })
+        };
+        let (two, three) = (machine(Level::Two)?, machine(Level::Three)?);
         let compiler = Compiler {
             command: config.compiler.clone(),
             memory_bytes: config.compile_memory_bytes,
             time: config.compile_time,
         };
-        let ticker = Ticker::start(&engine).map_err(OpenError::Threads)?;
-        let programs =
-            Programs::open(engine, config.cache_dir.clone(), compiler).map_err(OpenError::Cache)?;
+        let programs = Programs::open(two, three, config.cache_dir.clone(), compiler)
+            .map_err(OpenError::Cache)?;
         let guests = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.guest_threads.max(1))
             .thread_name("wk-wasm-guest")
             .enable_all()
             .build()
             .map_err(OpenError::Threads)?;
+        let trust = Arc::new(Trust::new(config.https_roots.clone()));
         Ok(Self {
             config,
             capacity,
+            trust,
             programs: Arc::new(programs),
             network,
-            ticker: Arc::new(ticker),
             tasks,
             guests: Some(guests),
             containers: Mutex::default(),
@@ -152,6 +159,18 @@ impl WasmRuntime {
         self.containers.lock().get(id).cloned()
     }
 
+    /// Room for one program that runs until it ends.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, RuntimeError> {
+        let slot = Arc::clone(&self.instances).try_acquire_owned();
+        slot.map_err(|_full| RuntimeError::OutOfResource {
+            resource: "instance slots",
+            reason: format!(
+                "all {} are in use; `vm.max_map_count` is {}",
+                self.capacity.instances, self.capacity.max_map_count
+            ),
+        })
+    }
+
     /// Starts `work` on the guests' threads.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(guests) = &self.guests else { return };
@@ -162,15 +181,18 @@ impl WasmRuntime {
     fn scope(&self, spec: &ContainerSpec, preopens: Vec<crate::scope::Preopen>) -> Scope {
         let working_dir = spec.working_dir.clone().or_else(|| spec.image.working_dir.clone());
         let working_dir = working_dir.filter(|folder| !folder.is_empty());
+        let log = Arc::new(ContainerLog::new(spec.log_path.clone(), spec.log_limits));
         Scope {
             args: arguments(&spec.image, &spec.command, &spec.args),
             env: environment(&spec.image, &spec.env, working_dir.as_deref()),
             working_dir,
             preopens,
-            log: Arc::new(ContainerLog::new(spec.log_path.clone())),
+            console: Console::new(Some(Arc::clone(&log)), spec.stdio.stdin, spec.stdio.tty),
+            log,
             meter: Arc::new(Meter::new(spec.limits, self.tasks.token().child_token())),
             network: Arc::clone(&self.network),
             sandbox: Arc::new(spec.sandbox.clone()),
+            trust: Arc::clone(&self.trust),
         }
     }
 
@@ -189,7 +211,8 @@ impl WasmRuntime {
     fn serve(
         &self,
         container: &Arc<Container>,
-        pre: wasmtime_wasi_http::p2::bindings::ProxyPre<crate::host::Host>,
+        machine: &Arc<Machine>,
+        handler: Handler,
         scope: Arc<Scope>,
         listeners: Vec<TcpListener>,
         policy: InstancePolicy,
@@ -205,10 +228,9 @@ impl WasmRuntime {
             idle_time: self.config.idle_instance_time,
         };
         let server = Arc::new(Server::new(
-            self.programs.engine().clone(),
-            pre,
+            Arc::clone(machine),
+            handler,
             Arc::clone(&scope),
-            Arc::clone(&self.ticker),
             limits,
             self.tasks.clone(),
             Arc::clone(&self.instances),
@@ -227,23 +249,15 @@ impl WasmRuntime {
     fn run_command(
         &self,
         container: &Arc<Container>,
-        program: Arc<Program>,
+        machine: &Arc<Machine>,
+        command: Command,
         scope: Arc<Scope>,
         slot: OwnedSemaphorePermit,
     ) {
-        let engine = self.programs.engine().clone();
-        let ticker = Arc::clone(&self.ticker);
+        let machine = Arc::clone(machine);
         let mut deadline = container.deadline();
         self.supervise(container, async move {
-            let run = async {
-                match &*program {
-                    Program::Command(pre) => {
-                        command::run_component(&engine, pre, &scope, &ticker).await
-                    }
-                    Program::Core(pre) => command::run_core(&engine, pre, &scope, &ticker).await,
-                    Program::Http(_) => Ending::code(0),
-                }
-            };
+            let run = command::run(&machine, &command, &scope);
             let ending = tokio::select! {
                 biased;
                 () = scope.meter.kill.cancelled() => killed(),
@@ -277,7 +291,7 @@ impl WasmRuntime {
 impl Drop for WasmRuntime {
     fn drop(&mut self) {
         for container in self.containers.lock().values() {
-            container.meter.kill.cancel();
+            container.scope.meter.kill.cancel();
         }
         if let Some(guests) = self.guests.take() {
             // Waiting is not allowed where a runtime may be dropped, and guests hold nothing that
@@ -316,22 +330,17 @@ impl Runtime for WasmRuntime {
         }
         let (preopens, private) = preopens(&self.config.state_dir, id, spec)?;
         let scope = Arc::new(self.scope(spec, preopens));
-        let container = Arc::new(Container::new(id, spec, Arc::clone(&scope.meter), private));
-        match &*program {
-            Program::Http(pre) => {
+        let container =
+            Arc::new(Container::new(id, spec, Arc::clone(&scope), Arc::clone(&program), private));
+        match program.entry.clone() {
+            Entry::Http(handler) => {
                 let listeners = self.listeners(spec)?;
-                self.serve(&container, pre.clone(), scope, listeners, spec.instances);
+                let machine = &program.machine;
+                self.serve(&container, machine, handler, scope, listeners, spec.instances);
             }
-            Program::Command(_) | Program::Core(_) => {
-                let slot = Arc::clone(&self.instances).try_acquire_owned();
-                let slot = slot.map_err(|_full| RuntimeError::OutOfResource {
-                    resource: "instance slots",
-                    reason: format!(
-                        "all {} are in use; `vm.max_map_count` is {}",
-                        self.capacity.instances, self.capacity.max_map_count
-                    ),
-                })?;
-                self.run_command(&container, program, scope, slot);
+            Entry::Command(command) => {
+                let slot = self.slot()?;
+                self.run_command(&container, &program.machine, command, scope, slot);
             }
         }
         self.containers.lock().insert(id.clone(), container);
@@ -349,7 +358,7 @@ impl Runtime for WasmRuntime {
 
     async fn remove(&self, id: &ContainerId) -> Result<(), RuntimeError> {
         let Some(container) = self.container(id) else { return Ok(()) };
-        container.meter.kill.cancel();
+        container.scope.meter.kill.cancel();
         tokio::time::timeout(END_TIME, container.ended())
             .await
             .map_err(|_elapsed| RuntimeError::TimedOut { after: END_TIME })?;
@@ -372,9 +381,62 @@ impl Runtime for WasmRuntime {
         self.events.subscribe()
     }
 
+    async fn exec(
+        &self,
+        id: &ContainerId,
+        command: &ExecCommand,
+        streams: Streams,
+    ) -> Result<i32, RuntimeError> {
+        let container = exec::running(self.container(id), id)?;
+        let program = exec::program(&self.programs, &container, command).await?;
+        let slot = self.slot()?;
+        let prepared = exec::Prepared::new(&container, program, command, &streams, slot);
+        let scope = Arc::clone(prepared.scope());
+        let interrupt = CancellationToken::new();
+        let _ended_with_the_call = interrupt.clone().drop_guard();
+        let (sender, ended) = oneshot::channel();
+        // It starts when its output is listened to, and not before: nothing of it may be missed.
+        let ending = async {
+            self.spawn(prepared.run(container, interrupt.clone(), sender));
+            ended.await
+        };
+        let explain = |ending: &Result<Ending, _>| match ending {
+            Ok(ending) if !ending.message.is_empty() => Some(ending.message.clone()),
+            _ => None,
+        };
+        let ending = exec::converse(&scope, streams, true, &interrupt, ending, explain).await;
+        // The task is dropped unfinished only when the runtime is.
+        ending
+            .map(|ending| ending.code)
+            .map_err(|_gone| RuntimeError::NotRunning { id: id.clone() })
+    }
+
+    async fn attach(&self, id: &ContainerId, streams: Streams) -> Result<(), RuntimeError> {
+        let container = exec::running(self.container(id), id)?;
+        let scope = Arc::clone(&container.scope);
+        let once = container.stdio.stdin_once;
+        let interrupt = CancellationToken::new();
+        let ending = async {
+            tokio::select! {
+                biased;
+                () = container.ended() => {}
+                () = interrupt.cancelled() => {
+                    container.ask_to_end(Duration::ZERO);
+                    container.ended().await;
+                }
+            }
+        };
+        exec::converse(&scope, streams, once, &interrupt, ending, |()| None).await;
+        Ok(())
+    }
+
+    async fn trim_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
+        self.programs.trim(keep_bytes).await
+    }
+
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
         match self.container(id) {
-            Some(container) => Ok(container.meter.stats()),
+            Some(container) => Ok(container.scope.meter.stats()),
             None => Err(RuntimeError::NoSuchContainer { id: id.clone() }),
         }
     }

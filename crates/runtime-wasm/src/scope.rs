@@ -7,8 +7,10 @@ use std::sync::Arc;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 use wk_runtime::{GuestNetwork, Image, Sandbox};
 
-use crate::log::{ContainerLog, Output, Source};
+use crate::console::Console;
+use crate::log::{ContainerLog, Source};
 use crate::meter::Meter;
+use crate::tls::Trust;
 
 /// The most random bytes a guest gets in one call.
 const RANDOM_BYTES: u64 = 1 << 20;
@@ -21,9 +23,11 @@ pub(crate) struct Scope {
     pub(crate) working_dir: Option<String>,
     pub(crate) preopens: Vec<Preopen>,
     pub(crate) log: Arc<ContainerLog>,
+    pub(crate) console: Console,
     pub(crate) meter: Arc<Meter>,
     pub(crate) network: Arc<dyn GuestNetwork>,
     pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) trust: Arc<Trust>,
 }
 
 /// A folder that guests see.
@@ -45,6 +49,22 @@ impl fmt::Debug for Scope {
 }
 
 impl Scope {
+    /// The surroundings of another program in the same container.
+    pub(crate) fn beside(&self, args: Vec<String>, console: Console) -> Self {
+        Self {
+            args,
+            env: self.env.clone(),
+            working_dir: self.working_dir.clone(),
+            preopens: self.preopens.clone(),
+            log: Arc::clone(&self.log),
+            console,
+            meter: Arc::clone(&self.meter),
+            network: Arc::clone(&self.network),
+            sandbox: Arc::clone(&self.sandbox),
+            trust: Arc::clone(&self.trust),
+        }
+    }
+
     /// What WASI shows to one instance.
     ///
     /// # Errors
@@ -68,13 +88,16 @@ impl Scope {
         builder
             .args(&self.args)
             .envs(&self.env)
-            .stdout(Output::new(&self.log, Source::Stdout))
-            .stderr(Output::new(&self.log, Source::Stderr))
+            .stdout(self.console.output(Source::Stdout))
+            .stderr(self.console.output(Source::Stderr))
             .max_random_size(RANDOM_BYTES)
             .allow_tcp(true)
             .allow_udp(true)
             // Addresses are judged and rewritten by the pod's network before they get here.
             .socket_addr_check(|_, _| Box::pin(std::future::ready(true)));
+        if let Some(input) = self.console.input() {
+            builder.stdin(input);
+        }
         if let Some(folder) = &self.working_dir {
             builder.initial_cwd(folder);
         }

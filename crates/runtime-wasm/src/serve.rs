@@ -1,8 +1,11 @@
-//! Containers that answer requests: `wasi:http/incoming-handler` components.
+//! Containers that answer requests: components with `wasi:http/incoming-handler` of WASI 0.2 or
+//! `wasi:http/handler` of WASI 0.3.
 //!
 //! The container listens itself. Each request gets an instance (a fresh one, or with reuse one that
 //! is idle), which is run within the connection's own task, so that nothing changes threads on the
 //! way. An idle container is one waiting task and its listeners, nothing else.
+
+mod instance;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -21,21 +24,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
-use wasmtime::{Engine, Store};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
-use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
+use wasmtime_wasi_http::WasiBody;
 use wk_process::TaskGroup;
 
-use crate::host::{Host, store};
+use self::instance::{Answer, Instance};
+use crate::machine::Machine;
 use crate::meter::metered;
+use crate::programs::Handler;
 use crate::scope::Scope;
-use crate::ticker::Ticker;
 use crate::trap::describe;
 
 /// How long a connection may take to send a request's head, or idle before it.
@@ -60,12 +61,11 @@ pub(crate) struct ServerLimits {
 
 /// One container that serves requests.
 pub(crate) struct Server {
-    pub(crate) engine: Engine,
-    pub(crate) pre: ProxyPre<Host>,
-    pub(crate) scope: Arc<Scope>,
-    pub(crate) ticker: Arc<Ticker>,
-    pub(crate) limits: ServerLimits,
-    pub(crate) tasks: TaskGroup,
+    machine: Arc<Machine>,
+    handler: Handler,
+    scope: Arc<Scope>,
+    limits: ServerLimits,
+    tasks: TaskGroup,
     /// Instances of the whole node that may still be made.
     instances: Arc<Semaphore>,
     connections: Arc<Semaphore>,
@@ -83,30 +83,20 @@ struct Idle {
     watched: bool,
 }
 
-struct Instance {
-    store: Store<Host>,
-    proxy: Proxy,
-    _slot: OwnedSemaphorePermit,
-}
-
-type Answer = Result<Response<WasiBody>, ErrorCode>;
-
 impl Server {
     pub(crate) fn new(
-        engine: Engine,
-        pre: ProxyPre<Host>,
+        machine: Arc<Machine>,
+        handler: Handler,
         scope: Arc<Scope>,
-        ticker: Arc<Ticker>,
         limits: ServerLimits,
         tasks: TaskGroup,
         instances: Arc<Semaphore>,
     ) -> Self {
         let connections = Arc::new(Semaphore::new(limits.connections));
         Self {
-            engine,
-            pre,
+            machine,
+            handler,
             scope,
-            ticker,
             limits,
             tasks,
             instances,
@@ -251,7 +241,7 @@ impl Server {
         match answer {
             Ok(Ok(response)) => response,
             Ok(Err(code)) => {
-                self.scope.log.note(&format!("request failed: the program answered `{code:?}`"));
+                self.scope.log.note(&format!("request failed: the program answered `{code}`"));
                 refusal(StatusCode::INTERNAL_SERVER_ERROR, "the program failed\n")
             }
             Err(_nothing_sent) => {
@@ -272,16 +262,12 @@ impl Server {
                 Some(instance) => instance,
                 None => self.instance().await?,
             };
-            let view = &mut instance.store;
-            view.set_epoch_deadline(1);
-            let request = view.data_mut().http().new_incoming_request(Scheme::Http, request)?;
-            let outparam = view.data_mut().http().new_response_outparam(sender)?;
-            let handler = instance.proxy.wasi_http_incoming_handler();
-            handler.call_handle(&mut instance.store, request, outparam).await?;
+            instance.call(request, sender).await?;
             self.keep(instance);
             Ok(())
         };
-        let outcome: wasmtime::Result<()> = metered(&self.scope.meter, &self.ticker, run).await;
+        let outcome: wasmtime::Result<()> =
+            metered(&self.scope.meter, &self.machine.ticker, run).await;
         self.scope.meter.count_request();
         if let Err(error) = outcome {
             self.scope.log.note(&format!("request failed: {}", describe(&error)));
@@ -291,9 +277,7 @@ impl Server {
     async fn instance(&self) -> wasmtime::Result<Instance> {
         // Waits its turn when the node is full; the request's deadline holds meanwhile.
         let slot = Arc::clone(&self.instances).acquire_owned().await?;
-        let mut store = store(&self.engine, &self.scope)?;
-        let proxy = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instance { store, proxy, _slot: slot })
+        Instance::new(&self.machine, &self.handler, &self.scope, slot).await
     }
 
     fn take_idle(&self) -> Option<Instance> {

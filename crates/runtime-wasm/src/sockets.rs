@@ -4,8 +4,10 @@
 //! pod's [`GuestNetwork`] says: `0.0.0.0:80` becomes the pod's address, `localhost` the pod's own
 //! loopback, and what the guest reads back is what it asked for.
 
+pub(crate) mod p3;
+
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -208,16 +210,18 @@ impl PodSockets<'_> {
         }
         let socket = Resource::new_borrow(this.rep());
         let network = Resource::new_borrow(network.rep());
-        {
-            let bind = HostTcpSocket::start_bind(&mut self.inner, socket, network, from.into());
-            let mut bind = std::pin::pin!(bind);
-            // The address check answers at once, and so does binding.
-            match bind.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(bound) => bound?,
-                Poll::Pending => return Err(ErrorCode::WouldBlock.into()),
-            }
-        }
+        at_once(HostTcpSocket::start_bind(&mut self.inner, socket, network, from.into()))
+            .unwrap_or_else(|| Err(ErrorCode::WouldBlock.into()))?;
         HostTcpSocket::finish_bind(&mut self.inner, Resource::new_borrow(this.rep()))
+    }
+}
+
+/// What a call answers that never waits, although it could by its signature: binding asks for
+/// permission first, which the pod's network has given by then.
+fn at_once<T>(call: impl Future<Output = T>) -> Option<T> {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
     }
 }
 

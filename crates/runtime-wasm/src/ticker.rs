@@ -108,11 +108,11 @@ fn tick(engine: &Engine, shared: &Shared) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Role, engine};
+    use crate::engine::{Level, Role, engine};
 
     #[test]
     fn the_clock_sleeps_while_nothing_runs_and_wakes_for_a_guest() {
-        let engine = engine(Role::Compiler).unwrap();
+        let engine = engine(Level::Two, Role::Compiler).unwrap();
         let ticker = Ticker::start(&engine).unwrap();
         while !ticker.asleep() {
             std::thread::yield_now();

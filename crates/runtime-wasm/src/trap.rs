@@ -13,6 +13,8 @@ use crate::meter::{MemoryLimitExceeded, Meter};
 const MESSAGE_BYTES: usize = 4096;
 /// Exit code of a program that trapped: what shells report for SIGABRT.
 const CODE_TRAP: i32 = 134;
+/// Exit code of a program that was interrupted: what shells report for SIGINT.
+pub(crate) const CODE_INTERRUPTED: i32 = 130;
 /// Exit code of a program that was ended by force.
 pub(crate) const CODE_KILLED: i32 = 137;
 /// Exit code of a program that ended because it was asked to: what shells report for SIGTERM.

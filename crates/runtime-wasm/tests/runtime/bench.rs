@@ -136,9 +136,11 @@ impl Bench {
             sandbox: sandbox(),
             ports: Vec::new(),
             log_path: self.log(),
+            log_limits: wk_runtime::LogLimits::default(),
             termination_message_path: "/dev/termination-log".to_owned(),
             annotations: BTreeMap::new(),
             instances: InstancePolicy::PerRequest,
+            stdio: wk_runtime::Stdio::default(),
         }
     }
 

@@ -230,3 +230,70 @@ pub(crate) const LISTENING: &str = r#"(component
   (func $run (result (result)) (canon lift (core func $main "run")))
   (instance $run (export "run" (func $run)))
   (export "wasi:cli/run@0.2.0" (instance $run)))"#;
+
+/// A `wasi:cli` component of WASI 0.3 without imports, whose `run` is `body`.
+pub(crate) fn command_p3(body: &str) -> String {
+    format!(
+        r#"(component
+  (core module $main (memory 1) (func (export "run") (result i32) {body}))
+  (core instance $main (instantiate $main))
+  (func $run async (result (result)) (canon lift (core func $main "run")))
+  (instance $run (export "run" (func $run)))
+  (export "wasi:cli/run@0.3.0" (instance $run)))"#
+    )
+}
+
+/// A `wasi:http` component of WASI 0.3 that does `body` for each request, and ends it as a failure
+/// of its own if that comes to an end.
+pub(crate) fn http_p3(body: &str) -> String {
+    format!(
+        r#"(component
+  (import "wasi:http/types@0.3.0" (instance $types
+    (export "request" (type $request (sub resource)))
+    (export "response" (type $response (sub resource)))
+    {HTTP_ERROR}))
+  (alias export $types "request" (type $request))
+  (alias export $types "response" (type $response))
+  (alias export $types "error-code" (type $code))
+  (core module $main (memory (export "memory") 1)
+    (func (export "handle") (param $request i32) (result i32)
+      {body}
+      ;; An error, and of them the one for loops.
+      (i32.store8 (i32.const 0) (i32.const 1))
+      (i32.store8 (i32.const 8) (i32.const 36))
+      (i32.const 0)))
+  (core instance $main (instantiate $main))
+  (func $handle async (param "request" (own $request))
+    (result (result (own $response) (error $code)))
+    (canon lift (core func $main "handle") (memory (core memory $main "memory"))))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/handler@0.3.0" (instance $handler)))"#
+    )
+}
+
+/// A core module that copies its input to its output until the input ends.
+pub(crate) const CAT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $from i32) (local $left i32)
+    (loop $pieces
+      (i32.store (i32.const 0) (i32.const 1024))
+      (i32.store (i32.const 4) (i32.const 4096))
+      (if (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))
+        (then (call $exit (i32.const 1))))
+      (local.set $left (i32.load (i32.const 8)))
+      (if (i32.eqz (local.get $left)) (then (return)))
+      (local.set $from (i32.const 1024))
+      (loop $rest
+        (i32.store (i32.const 0) (local.get $from))
+        (i32.store (i32.const 4) (local.get $left))
+        (if (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))
+          (then (call $exit (i32.const 2))))
+        (local.set $from (i32.add (local.get $from) (i32.load (i32.const 8))))
+        (local.set $left (i32.sub (local.get $left) (i32.load (i32.const 8))))
+        (br_if $rest (local.get $left)))
+      (br $pieces))))"#;

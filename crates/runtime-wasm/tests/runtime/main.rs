@@ -4,6 +4,8 @@
 
 mod bench;
 mod guests;
+mod p3;
+mod streams;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -232,11 +234,26 @@ async fn an_import_that_nobody_provides_is_named() {
     let text = r#"(component (import "acme:db/store@1.0.0" (instance)))"#;
     let reason = bench.refusal(&bench.image(text)).await;
     assert!(reason.contains("acme:db/store@1.0.0"), "{reason}");
+}
 
-    let text = r#"(component (import "wasi:http/types@0.3.0" (instance)))"#;
-    let reason = bench.refusal(&bench.image(text)).await;
-    assert!(reason.contains("wasi:http/types@0.3.0"), "{reason}");
-    assert!(reason.contains("WASI 0.3"), "{reason}");
+#[tokio::test]
+async fn compiled_code_is_removed_unless_a_container_uses_it() {
+    let bench = Bench::new();
+    let used = bench.start("used", &bench.spec(&guests::spinning())).await.unwrap();
+    let kept = bench.compiled();
+    for code in 1..4 {
+        let other = guests::core("", &format!("(call $exit (i32.const {code}))"));
+        bench.runtime.prepare(&bench.image(&other)).await.unwrap();
+    }
+    assert_eq!(bench.compiled().len(), 4);
+    assert_eq!(bench.runtime.trim_cache(u64::MAX).await.unwrap(), 0, "there is room for all");
+    assert!(bench.runtime.trim_cache(0).await.unwrap() > 0);
+    assert_eq!(bench.compiled(), kept);
+    let other = bench.image(&guests::core("", "(call $exit (i32.const 1))"));
+    bench.runtime.prepare(&other).await.unwrap();
+    bench.runtime.remove(&used).await.unwrap();
+    bench.runtime.trim_cache(0).await.unwrap();
+    assert_eq!(bench.compiled(), Vec::<std::path::PathBuf>::new());
 }
 
 #[tokio::test]
