@@ -6,6 +6,7 @@
 //! alloc MIB            takes and touches MIB MiB of memory, prints `allocated MIB`, then waits
 //! trap                 executes an illegal instruction
 //! print N              prints N numbered lines to standard output, and `done` to standard error
+//! flood                prints for ever, as fast as it can and without an end of a line
 //! sleep SECONDS        waits and ends
 //! env NAME             prints the variable NAME
 //! cat PATH             prints a file
@@ -19,6 +20,7 @@
 mod net;
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
@@ -59,6 +61,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
         ["alloc", mib] => allocate(number(mib)?),
         ["trap"] => core::arch::wasm32::unreachable(),
         ["print", lines] => print_lines(number(lines)?),
+        ["flood"] => flood()?,
         ["sleep", seconds] => thread::sleep(Duration::from_secs(number(seconds)?)),
         ["env", name] => {
             println!("{}", env::var(name).map_err(|error| Failure::operation(name, &error))?);
@@ -96,6 +99,15 @@ fn allocate(mib: usize) {
     loop {
         thread::sleep(Duration::from_hours(1));
         black_box(&memory);
+    }
+}
+
+fn flood() -> Result<(), Failure> {
+    let text = vec![b'x'; 64 << 10];
+    let mut out = std::io::stdout().lock();
+    loop {
+        // The standard library's buffer is passed by at this size.
+        out.write_all(&text).map_err(|error| Failure::operation("flood", &error))?;
     }
 }
 

@@ -36,8 +36,8 @@ pub(crate) enum Recipe {
 /// What kind of program a Rust package is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A component that answers HTTP requests (`wasi:http/incoming-handler`).
-    Http,
+    /// A component that exports its interfaces itself, such as `wasi:http/incoming-handler`.
+    Library,
     /// A component with a main function (`wasi:cli/command`).
     Command,
     /// A core module with a main function (WASI 0.1).
@@ -47,7 +47,7 @@ pub(crate) enum Form {
 impl Form {
     fn parse(text: &str) -> Option<Self> {
         match text {
-            "http" => Some(Self::Http),
+            "library" => Some(Self::Library),
             "command" => Some(Self::Command),
             "module" => Some(Self::Module),
             _ => None,
@@ -136,11 +136,11 @@ mod tests {
     #[test]
     fn the_form_of_a_package_is_in_its_metadata() {
         let metadata = json!({"packages": [
-            {"name": "web", "metadata": {"example": {"form": "http"}}},
+            {"name": "web", "metadata": {"example": {"form": "library"}}},
             {"name": "odd", "metadata": {"example": {"form": "cheese"}}},
             {"name": "none", "metadata": null},
         ]});
-        assert_eq!(forms(&metadata), BTreeMap::from([("web".to_owned(), Form::Http)]));
+        assert_eq!(forms(&metadata), BTreeMap::from([("web".to_owned(), Form::Library)]));
     }
 
     #[test]

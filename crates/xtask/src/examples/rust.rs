@@ -1,8 +1,9 @@
 //! Examples in Rust.
 //!
-//! HTTP components are compiled for `wasm32-unknown-unknown`: they reach WASI 0.2 through the crate
-//! `wasip2` alone, which gives the smallest program and needs no C library and no adapter. Programs
-//! with a main function are compiled for `wasm32-wasip1`, for the standard library's sake.
+//! Libraries, which export what the host calls, are compiled for `wasm32-unknown-unknown`: they reach
+//! WASI through the crates `wasip2` and `wasip3` alone, which gives the smallest program and needs no
+//! C library and no adapter. Programs with a main function are compiled for `wasm32-wasip1`, for the
+//! standard library's sake.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,13 +52,13 @@ pub(crate) fn assemble(
     form: Form,
 ) -> Result<Vec<u8>> {
     let file = match form {
-        Form::Http => format!("{}.wasm", name.replace('-', "_")),
+        Form::Library => format!("{}.wasm", name.replace('-', "_")),
         Form::Command | Form::Module => format!("{name}.wasm"),
     };
     let path = project.guest_build().join(target.name()).join("release").join(file);
     let module = fs::read(&path).with_context(|| format!("could not read `{}`", path.display()))?;
     match form {
-        Form::Http => component(&module, Adapter::None),
+        Form::Library => component(&module, Adapter::None),
         Form::Command => component(&module, Adapter::Command),
         Form::Module => Ok(module),
     }
@@ -65,7 +66,7 @@ pub(crate) fn assemble(
 
 fn target(form: Form) -> Target {
     match form {
-        Form::Http => Target::Unknown,
+        Form::Library => Target::Unknown,
         Form::Command | Form::Module => Target::Wasip1,
     }
 }
