@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wk_network::PodNetworkFactory;
-use wk_runtime::Runtime;
+use wk_runtime::{LogLimits, Runtime};
 
 use crate::images::Images;
 
@@ -30,6 +31,40 @@ pub struct KubeletConfig {
     pub port: Option<u16>,
     /// Version for the node's status, such as `v1.36.0+wk`.
     pub version: String,
+    /// How much of each container's log is kept.
+    pub log_limits: LogLimits,
+    /// When images are removed.
+    pub image_garbage: ImageGarbage,
+}
+
+/// When images that no container uses are removed from the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageGarbage {
+    /// Images are removed when this much of their disk is in use, in hundredths; 100 is never.
+    pub high_percent: u8,
+    /// They are removed until this much is in use.
+    pub low_percent: u8,
+    /// What was used or pulled less than this ago stays.
+    pub minimum_age: Duration,
+    /// How often the disk is looked at.
+    pub period: Duration,
+    /// Most bytes of compiled code that stay for images without a container; none while the disk is
+    /// too full.
+    pub code_cache_bytes: u64,
+}
+
+impl Default for ImageGarbage {
+    /// As in Kubernetes: from 85 to 80 hundredths, two minutes old, every five minutes; and 1 GiB of
+    /// compiled code.
+    fn default() -> Self {
+        Self {
+            high_percent: 85,
+            low_percent: 80,
+            minimum_age: Duration::from_mins(2),
+            period: Duration::from_mins(5),
+            code_cache_bytes: 1 << 30,
+        }
+    }
 }
 
 /// Most pods of a node unless told otherwise.

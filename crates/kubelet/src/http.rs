@@ -2,6 +2,7 @@
 
 mod metrics;
 mod serve;
+mod streams;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/pods", get(pods))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
+        .merge(streams::routes())
         .route("/metrics", get(metrics::own))
         .route("/metrics/resource", get(metrics::resource))
         .route("/stats/summary", get(metrics::summary))

@@ -1,10 +1,16 @@
 //! The node's images, as the kubelet needs them.
 
+use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use wk_oci::{Credentials, ImageReference, ImageStore, PullError};
+use wk_oci::{
+    Credentials, Digest, GarbagePolicy, GarbageReport, ImageReference, ImageStore, ProgressFn,
+    PullError,
+};
 use wk_runtime::{Image, ImageKind};
 
 /// When an image is pulled.
@@ -34,7 +40,7 @@ pub trait Images: Send + Sync + 'static {
     /// The image that is already on this node; asks nobody and is quick.
     fn local(&self, reference: &ImageReference) -> Option<Arc<wk_oci::Image>>;
 
-    /// Pulls it, or finds out that it is up to date.
+    /// Pulls it, or finds out that it is up to date; `progress` is told how far it is.
     ///
     /// # Errors
     /// See [`PullError`].
@@ -42,7 +48,24 @@ pub trait Images: Send + Sync + 'static {
         &self,
         reference: &ImageReference,
         credentials: &Credentials,
+        progress: ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError>;
+
+    /// All images of this node.
+    fn list(&self) -> Vec<Arc<wk_oci::Image>>;
+
+    /// Notes that a container uses the image, which keeps it for longer.
+    fn mark_used(&self, reference: &ImageReference, now: SystemTime);
+
+    /// Removes images as `policy` says, but none whose manifest is `in_use`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or removed; calling again is safe.
+    async fn collect_garbage(
+        &self,
+        in_use: HashSet<Digest>,
+        policy: GarbagePolicy,
+    ) -> io::Result<GarbageReport>;
 
     /// The folder that holds the layers of Linux images, as an OCI layout.
     fn layout(&self) -> PathBuf;
@@ -58,8 +81,25 @@ impl Images for ImageStore {
         &self,
         reference: &ImageReference,
         credentials: &Credentials,
+        progress: ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError> {
-        Self::pull(self, reference, credentials, None).await
+        Self::pull(self, reference, credentials, Some(progress)).await
+    }
+
+    fn list(&self) -> Vec<Arc<wk_oci::Image>> {
+        Self::list(self)
+    }
+
+    fn mark_used(&self, reference: &ImageReference, now: SystemTime) {
+        Self::mark_used(self, reference, now);
+    }
+
+    async fn collect_garbage(
+        &self,
+        in_use: HashSet<Digest>,
+        policy: GarbagePolicy,
+    ) -> io::Result<GarbageReport> {
+        Self::collect_garbage(self, in_use, policy).await
     }
 
     fn layout(&self) -> PathBuf {

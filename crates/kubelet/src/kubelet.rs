@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tracing::{info, warn};
 use wk_client::EventRecorder;
 use wk_process::{BoxError, TaskGroup};
+use wk_runtime::{ContainerStatus, Runtime};
 
 use crate::config::{KubeletConfig, Parts};
 use crate::machine::Machine;
@@ -20,7 +21,8 @@ use crate::objects::Objects;
 use crate::probes::{self, Probes};
 use crate::shared::Shared;
 use crate::timers::{self, Timers};
-use crate::{http, pods};
+use crate::worker::ending;
+use crate::{garbage, http, pods};
 
 /// Statuses that are written at a time.
 const WRITES: usize = 32;
@@ -138,31 +140,48 @@ impl Kubelet {
         }
     }
 
-    /// Ends all containers of this node, with `grace` (wall-clock) for each, all at once.
+    /// Ends all containers of this node at once, each with the time that its pod gives it, but with
+    /// `grace` (wall-clock) at most.
     ///
     /// For a process that goes down with its runtime: the pods stay in the API as they are, and are
-    /// started again when the node comes back. Nothing is started or reported from now on.
+    /// started again when the node comes back. Nothing is started or reported from now on, also if
+    /// this is not awaited to its end.
     pub async fn stop_containers(&self, grace: Duration) {
         self.shared.frozen.store(true, Ordering::Release);
         for runtime in self.shared.runtimes.all() {
-            let all = match runtime.list().await {
-                Ok(all) => all,
-                Err(error) => {
-                    warn!(%error, "containers cannot be listed");
-                    continue;
-                }
-            };
-            let stops = all.iter().map(|container| async {
-                if let Err(error) = runtime.stop(&container.id, grace).await {
-                    warn!(container = %container.id, %error, "container could not be stopped");
-                }
-            });
-            join_all(stops).await;
+            // A start that was under way adds one after the list was made.
+            while self.stop_running(&**runtime, grace).await {}
         }
     }
 
-    /// The kubelet's own HTTP API: `/healthz`, `/pods`, `/containerLogs/...`, `/metrics`,
-    /// `/metrics/resource`, `/stats/summary`.
+    /// Ends what a runtime runs; false if there was nothing, or something does not end.
+    async fn stop_running(&self, runtime: &dyn Runtime, grace: Duration) -> bool {
+        let mut running = match runtime.list().await {
+            Ok(all) => all,
+            Err(error) => {
+                warn!(%error, "containers cannot be listed");
+                return false;
+            }
+        };
+        running.retain(|container| container.status == ContainerStatus::Running);
+        let stops = running.iter().map(|container| async {
+            let own =
+                self.shared.entry(&container.pod.uid).map(|entry| ending::grace(&entry.pod()));
+            let grace = own.map_or(grace, |own| own.min(grace));
+            runtime
+                .stop(&container.id, grace)
+                .await
+                .inspect_err(|error| {
+                    warn!(container = %container.id, %error, "container could not be stopped");
+                })
+                .is_ok()
+        });
+        let stopped = join_all(stops).await;
+        !stopped.is_empty() && stopped.into_iter().all(|stopped| stopped)
+    }
+
+    /// The kubelet's own HTTP API: `/healthz`, `/pods`, `/containerLogs/...`, `/exec/...`,
+    /// `/attach/...`, `/portForward/...`, `/metrics`, `/metrics/resource`, `/stats/summary`.
     ///
     /// It checks nobody: whoever serves it has to know who asks.
     pub fn router(self: &Arc<Self>) -> axum::Router {
@@ -217,6 +236,11 @@ fn spawn_clocks(
             }
         };
         timers::run(pending_times, token, wake).await;
+        Ok(())
+    });
+    let collecting = Arc::clone(shared);
+    group.spawn("image garbage", async move {
+        garbage::run(collecting).await;
         Ok(())
     });
     let probing = Arc::clone(shared);

@@ -14,6 +14,7 @@
 
 mod config;
 mod env;
+mod garbage;
 mod http;
 mod images;
 mod kubelet;
@@ -29,11 +30,12 @@ mod shared;
 mod state;
 mod status;
 mod support;
+mod termination;
 mod timers;
 mod volumes;
 mod worker;
 
-pub use config::{DEFAULT_MAX_PODS, KubeletConfig, Parts, Runtimes};
+pub use config::{DEFAULT_MAX_PODS, ImageGarbage, KubeletConfig, Parts, Runtimes};
 pub use http::ServeError;
 pub use images::Images;
 pub use kubelet::{Kubelet, StartError};

@@ -1,5 +1,6 @@
 //! Container logs on disk: lines in the CRI text format, `TIME STREAM TAG CONTENT`.
 
+mod follow;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
@@ -117,6 +118,21 @@ pub(crate) fn tail_offset(file: &mut File, lines: u64) -> io::Result<u64> {
         end = start;
     }
     Ok(0)
+}
+
+/// Removes the log of one run, with the files it was rotated to; none is fine. Blocking.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let rotated = match wk_runtime::rotated_logs(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        rotated => rotated?,
+    };
+    for file in rotated.iter().map(|(_, file)| file.as_path()).chain([path]) {
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The content of the last lines, at most `lines` and `bytes`. Blocking.

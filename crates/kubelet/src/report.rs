@@ -63,7 +63,9 @@ async fn write_all(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
 pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Written {
     let patch = {
         let mut inner = entry.lock();
-        if inner.gone {
+        // While the last word of a container is being read, its end is not told: the worker asks
+        // again when it is there.
+        if inner.gone || inner.records.iter().any(|record| record.fresh_exit) {
             return Written::Done;
         }
         let pod = inner.pod();

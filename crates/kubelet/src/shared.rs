@@ -138,20 +138,7 @@ impl Shared {
         reason: &str,
         message: impl Into<String>,
     ) {
-        let field_path = container.map(|(name, init)| {
-            let list = if init { "initContainers" } else { "containers" };
-            format!("spec.{list}{{{name}}}")
-        });
-        let object = ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("Pod".to_owned()),
-            name: Some(key.name.clone()),
-            namespace: Some(key.namespace.clone()),
-            uid: Some(key.uid.clone()),
-            field_path,
-            resource_version: None,
-        };
-        self.events.publish(object, kind, reason, message);
+        self.events.publish(event_object(key, container), kind, reason, message);
     }
 
     /// The folder of what a pod has on this node, except its logs.
@@ -173,5 +160,22 @@ impl Shared {
 
     pub(crate) fn log_path(&self, key: &PodRef, container: &str, attempt: u32) -> PathBuf {
         self.logs_folder(key).join(container).join(format!("{attempt}.log"))
+    }
+}
+
+/// What events about a pod, or about one of its containers, refer to.
+pub(crate) fn event_object(key: &PodRef, container: Option<(&str, bool)>) -> ObjectReference {
+    let field_path = container.map(|(name, init)| {
+        let list = if init { "initContainers" } else { "containers" };
+        format!("spec.{list}{{{name}}}")
+    });
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: Some(key.name.clone()),
+        namespace: Some(key.namespace.clone()),
+        uid: Some(key.uid.clone()),
+        field_path,
+        resource_version: None,
     }
 }

@@ -3,153 +3,24 @@
 //! An idle pod costs memory and nothing else: its object is kept as compact JSON and parsed again
 //! when there is something to do, and its containers are a few words each.
 
+mod record;
+mod restore;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use wk_runtime::{ContainerId, PodRef};
 
 use crate::objects::ObjectKey;
-use crate::plan::{ContainerView, Observed, PodView, RestartRule, Role};
+use crate::plan::{ContainerView, PodView, RestartRule, Role};
 
-/// How a container ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Termination {
-    pub(crate) container_id: Box<str>,
-    pub(crate) exit_code: i32,
-    pub(crate) reason: Box<str>,
-    pub(crate) message: Box<str>,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) finished_at: Timestamp,
-}
-
-/// Where a container is in its life.
-#[derive(Clone, Debug)]
-pub(crate) enum Phase {
-    NotStarted,
-    Running { id: ContainerId, since: Timestamp },
-    Exited(Box<Termination>),
-}
-
-/// Why a container waits instead of running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitReason {
-    ContainerCreating,
-    PodInitializing,
-    CrashLoopBackOff,
-    ErrImagePull,
-    ImagePullBackOff,
-    ErrImageNeverPull,
-    InvalidImageName,
-    CreateContainerConfigError,
-    CreateContainerError,
-    RunContainerError,
-}
-
-impl WaitReason {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::ContainerCreating => "ContainerCreating",
-            Self::PodInitializing => "PodInitializing",
-            Self::CrashLoopBackOff => "CrashLoopBackOff",
-            Self::ErrImagePull => "ErrImagePull",
-            Self::ImagePullBackOff => "ImagePullBackOff",
-            Self::ErrImageNeverPull => "ErrImageNeverPull",
-            Self::InvalidImageName => "InvalidImageName",
-            Self::CreateContainerConfigError => "CreateContainerConfigError",
-            Self::CreateContainerError => "CreateContainerError",
-            Self::RunContainerError => "RunContainerError",
-        }
-    }
-}
-
-/// A container that is not to be started before some time.
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    pub(crate) reason: WaitReason,
-    pub(crate) message: Box<str>,
-    pub(crate) until: Timestamp,
-    /// Whether it ends as soon as a ConfigMap or Secret of the pod changes.
-    pub(crate) on_objects: bool,
-}
-
-/// A failed pull, until it is tried again.
-#[derive(Clone, Debug)]
-pub(crate) struct PullBackoff {
-    pub(crate) until: Timestamp,
-    pub(crate) delay: Duration,
-    pub(crate) error: Box<str>,
-}
-
-/// One container of a pod.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    pub(crate) name: Box<str>,
-    /// Number of the current or last run; of the next one if it has not run yet.
-    pub(crate) attempt: u32,
-    pub(crate) phase: Phase,
-    /// The end of the run before.
-    pub(crate) last: Option<Box<Termination>>,
-    pub(crate) hold: Option<Box<Hold>>,
-    pub(crate) pull: Option<Box<PullBackoff>>,
-    pub(crate) backoff: Option<Duration>,
-    pub(crate) ready: bool,
-    pub(crate) started: bool,
-    /// What a probe said before the container was to be ended.
-    pub(crate) unhealthy: Option<Box<str>>,
-    pub(crate) image_id: Box<str>,
-    pub(crate) linux: bool,
-    /// Whether it has ended since the worker last looked.
-    pub(crate) fresh_exit: bool,
-}
-
-impl Record {
-    pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            attempt: 0,
-            phase: Phase::NotStarted,
-            last: None,
-            hold: None,
-            pull: None,
-            backoff: None,
-            ready: false,
-            started: false,
-            unhealthy: None,
-            image_id: Box::default(),
-            linux: false,
-            fresh_exit: false,
-        }
-    }
-
-    pub(crate) fn running_id(&self) -> Option<&ContainerId> {
-        match &self.phase {
-            Phase::Running { id, .. } => Some(id),
-            Phase::NotStarted | Phase::Exited(_) => None,
-        }
-    }
-
-    pub(crate) fn exited(&self) -> Option<&Termination> {
-        match &self.phase {
-            Phase::Exited(end) => Some(end),
-            Phase::NotStarted | Phase::Running { .. } => None,
-        }
-    }
-
-    fn observed(&self) -> Observed {
-        match &self.phase {
-            Phase::NotStarted => Observed::NotStarted,
-            Phase::Running { .. } => Observed::Running { started: self.started },
-            Phase::Exited(end) => {
-                Observed::Exited { success: end.exit_code == 0, finished_at: end.finished_at }
-            }
-        }
-    }
-}
+pub(crate) use self::record::{Hold, Phase, PullBackoff, Record, Termination, WaitReason};
+pub(crate) use self::restore::restored;
 
 /// Whether something works on a pod, and whether it has to look again when it is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -396,89 +267,6 @@ pub(crate) fn container_id(pod_uid: &str, container: &str, attempt: u32) -> Cont
 pub(crate) fn parse_container_id(id: &ContainerId) -> Option<(&str, &str)> {
     let (rest, _attempt) = id.as_str().rsplit_once('_')?;
     rest.rsplit_once('_')
-}
-
-/// The records for a pod that this process sees for the first time.
-///
-/// What the API says of its containers is taken over; of those that it thinks are running, only the
-/// ones that `alive` knows still are. `attempts` tells how many runs of a container left a log.
-pub(crate) fn restored(
-    pod: &Pod,
-    alive: impl Fn(&ContainerId) -> bool,
-    attempts: impl Fn(&str) -> u32,
-    now: Timestamp,
-) -> Vec<Record> {
-    let default_spec = PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&default_spec);
-    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    let status = pod.status.as_ref();
-    let reported = |name: &str| -> Option<&ContainerStatus> {
-        let status = status?;
-        let init = status.init_container_statuses.iter().flatten();
-        let mut all = init.chain(status.container_statuses.iter().flatten());
-        all.find(|status| status.name == name)
-    };
-    let record = |(_, container): (Role, &Container)| {
-        let mut record = Record::new(&container.name);
-        if let Some(status) = reported(&container.name) {
-            take_over(&mut record, status, uid, &alive, now);
-        }
-        // Runs that were never reported have left their logs.
-        let logged = attempts(&container.name);
-        match &record.phase {
-            Phase::NotStarted => record.attempt = record.attempt.max(logged),
-            Phase::Exited(_) => record.attempt = record.attempt.max(logged.saturating_sub(1)),
-            Phase::Running { .. } => {}
-        }
-        record
-    };
-    all_containers(spec).map(record).collect()
-}
-
-fn take_over(
-    record: &mut Record,
-    status: &ContainerStatus,
-    uid: &str,
-    alive: &impl Fn(&ContainerId) -> bool,
-    now: Timestamp,
-) {
-    record.attempt = u32::try_from(status.restart_count).unwrap_or_default();
-    record.image_id = status.image_id.as_str().into();
-    let terminated = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
-        let end = state.as_ref()?.terminated.as_ref()?;
-        Some(Box::new(Termination {
-            container_id: end.container_id.as_deref().unwrap_or_default().into(),
-            exit_code: end.exit_code,
-            reason: end.reason.as_deref().unwrap_or_default().into(),
-            message: end.message.as_deref().unwrap_or_default().into(),
-            started_at: end.started_at.as_ref().map(|time| time.0),
-            finished_at: end.finished_at.as_ref().map_or(now, |time| time.0),
-        }))
-    };
-    record.last = terminated(&status.last_state);
-    let running = status.state.as_ref().and_then(|state| state.running.as_ref());
-    if let Some(running) = running {
-        let since = running.started_at.as_ref().map_or(now, |time| time.0);
-        let id = container_id(uid, &record.name, record.attempt);
-        if alive(&id) {
-            record.started = status.started.unwrap_or(true);
-            record.phase = Phase::Running { id, since };
-        } else {
-            record.phase = Phase::Exited(Box::new(Termination {
-                container_id: status.container_id.as_deref().unwrap_or_default().into(),
-                exit_code: 255,
-                reason: "Unknown".into(),
-                message: "the node was restarted".into(),
-                started_at: Some(since),
-                finished_at: now,
-            }));
-        }
-    } else if let Some(end) = terminated(&status.state) {
-        record.phase = Phase::Exited(end);
-    } else if let Some(last) = record.last.take() {
-        // It waited for its next run.
-        record.phase = Phase::Exited(last);
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::{PodView, Role, init_failed, is_done, is_initialized};
 use crate::state::{Inner, Phase, Record, Termination, Volumes, WaitReason, all_containers};
+use crate::termination;
 
 /// Facts that a status needs beside the pod and its records.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,10 @@ pub(crate) fn desired(pod: &Pod, inner: &Inner, around: Surroundings) -> PodStat
             })
             .collect()
     };
-    let (init, main) = (statuses(true), statuses(false));
+    let (mut init, mut main) = (statuses(true), statuses(false));
+    for status in init.iter_mut().chain(&mut main) {
+        fit_messages(status, inner.records.len());
+    }
     let conditions = conditions(pod, inner, &view, phase, (&init, &main), around.now);
     let ip = inner.ip.map(|ip| ip.to_string()).or_else(|| before.pod_ip.clone());
     PodStatus {
@@ -123,6 +127,15 @@ fn container_status(
         state: Some(state),
         last_state: Some(last),
         ..ContainerStatus::default()
+    }
+}
+
+/// Cuts the last words of a container down to its share of what a pod's status may hold.
+fn fit_messages(status: &mut ContainerStatus, containers: usize) {
+    for state in [&mut status.state, &mut status.last_state].into_iter().flatten() {
+        if let Some(message) = state.terminated.as_mut().and_then(|end| end.message.as_mut()) {
+            message.truncate(termination::fitted(message, containers).len());
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod ending;
 mod starting;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -31,12 +32,18 @@ pub(crate) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
 }
 
 async fn pass(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
-    loop {
+    while !shared.frozen.load(Ordering::Acquire) {
         let pod = entry.pod();
         ending::complete_messages(shared, entry, &pod).await;
         starting::refresh_volumes(shared, entry, &pod).await;
         let now = Timestamp::now();
-        let steps = plan(&entry.lock().view(&pod), now);
+        let steps = {
+            let inner = entry.lock();
+            if inner.records.iter().any(|record| record.fresh_exit) {
+                continue;
+            }
+            plan(&inner.view(&pod), now)
+        };
         debug!(pod = %entry.key.name, ?steps, "planned");
         let mut again = false;
         let mut stops = Vec::new();

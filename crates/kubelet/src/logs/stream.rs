@@ -1,24 +1,25 @@
 //! A log as a stream of bytes, to its end or for as long as the container runs.
 
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
-use rustix::fs::inotify;
+use rustix::fs::inotify::{self, WatchFlags};
 use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use wk_runtime::ContainerId;
 
+use super::follow::successor;
 use super::{LogOptions, Renderer, tail_offset};
 
 const BLOCK: usize = 32 << 10;
-/// How often a file is looked at where the kernel cannot tell of changes.
+/// How often files are looked at where the kernel cannot tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The end of a container whose log is followed.
@@ -29,10 +30,16 @@ pub(crate) struct Run {
 }
 
 struct Reading {
-    file: File,
+    path: PathBuf,
+    /// `None` until the container has written something.
+    file: Option<File>,
     renderer: Renderer,
     /// Read but not yet a whole line.
     rest: Vec<u8>,
+    /// Whether files that come after this one are read too.
+    follows: bool,
+    /// The next file, once it is there: nothing is added to `file` any more.
+    next_file: Option<File>,
     /// While there is one, more can come.
     run: Option<Run>,
     changes: Option<AsyncFd<OwnedFd>>,
@@ -41,34 +48,59 @@ struct Reading {
 
 /// The wanted part of a log; with a `run`, the stream goes on until that has ended.
 ///
+/// Only the newest file of a log that was rotated is read; whoever follows it is shown every line
+/// from there on, unless files are removed before they could be read.
+///
 /// # Errors
-/// If the file cannot be opened.
+/// If the file cannot be opened. A `run` that has written nothing yet needs none.
 pub(crate) async fn open(
     path: &Path,
     options: LogOptions,
     run: Option<Run>,
     token: CancellationToken,
 ) -> io::Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>> {
+    let follows = run.is_some();
     // Watched before it is read, so that nothing falls in between.
-    let changes = if run.is_some() { watch(path) } else { None };
-    let path = path.to_owned();
-    let (file, offset) = tokio::task::spawn_blocking(move || {
-        let mut file = std::fs::File::open(&path)?;
-        let offset = match options.tail_lines {
-            Some(lines) => tail_offset(&mut file, lines)?,
-            None => 0,
-        };
-        Ok::<_, io::Error>((file, offset))
-    })
-    .await
-    .map_err(io::Error::other)??;
-    let mut file = File::from_std(file);
-    file.seek(io::SeekFrom::Start(offset)).await?;
-    let renderer = Renderer::new(options);
-    let reading = Reading { file, renderer, rest: Vec::new(), run, changes, token };
+    let changes = path.parent().filter(|_| follows).and_then(watch);
+    let opened = {
+        let path = path.to_owned();
+        blocking(move || open_at(&path, options)).await
+    };
+    let file = match opened {
+        Ok(file) => Some(File::from_std(file)),
+        Err(error) if follows && error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let reading = Reading {
+        path: path.to_owned(),
+        file,
+        renderer: Renderer::new(options),
+        rest: Vec::new(),
+        follows,
+        next_file: None,
+        run,
+        changes,
+        token,
+    };
     Ok(futures::stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|bytes| (bytes, reading)))
     }))
+}
+
+fn open_at(path: &Path, options: LogOptions) -> io::Result<std::fs::File> {
+    let mut file = std::fs::File::open(path)?;
+    let offset = match options.tail_lines {
+        Some(lines) => tail_offset(&mut file, lines)?,
+        None => 0,
+    };
+    file.seek(io::SeekFrom::Start(offset))?;
+    Ok(file)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 impl Reading {
@@ -78,18 +110,49 @@ impl Reading {
             if self.renderer.is_full() {
                 return Ok(None);
             }
-            let from = self.rest.len();
-            self.rest.resize(from + BLOCK, 0);
-            let read = self.file.read(&mut self.rest[from..]).await?;
-            self.rest.truncate(from + read);
+            let read = self.read().await?;
             self.take_lines(&mut out);
             if !out.is_empty() {
                 return Ok(Some(Bytes::from(out)));
             }
-            if read == 0 && !self.more().await {
+            if read == 0 && !self.next_file().await? && !self.more().await {
                 return Ok(None);
             }
         }
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let from = self.rest.len();
+        self.rest.resize(from + BLOCK, 0);
+        let read = file.read(&mut self.rest[from..]).await?;
+        self.rest.truncate(from + read);
+        Ok(read)
+    }
+
+    /// Goes on to the next file at the end of this one; whether there is something to read now.
+    async fn next_file(&mut self) -> io::Result<bool> {
+        if let Some(next) = self.next_file.take() {
+            // The end was reached once more, after nothing could be added any more.
+            self.file = Some(next);
+            return Ok(true);
+        }
+        if !self.follows {
+            return Ok(false);
+        }
+        let path = self.path.clone();
+        let Some(file) = &self.file else {
+            match File::open(&path).await {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(self.file.is_some());
+        };
+        let file = file.try_clone().await?.into_std().await;
+        let next = blocking(move || successor(&path, &file)).await?;
+        self.next_file = next.map(File::from_std);
+        Ok(self.next_file.is_some())
     }
 
     fn take_lines(&mut self, out: &mut Vec<u8>) {
@@ -130,10 +193,12 @@ impl Reading {
     }
 }
 
-fn watch(path: &Path) -> Option<AsyncFd<OwnedFd>> {
+/// Tells of changes to the files in a folder.
+fn watch(folder: &Path) -> Option<AsyncFd<OwnedFd>> {
     let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
     let watcher = inotify::init(flags).ok()?;
-    inotify::add_watch(&watcher, path, inotify::WatchFlags::MODIFY).ok()?;
+    let changes = WatchFlags::CREATE | WatchFlags::MODIFY | WatchFlags::MOVED_TO;
+    inotify::add_watch(&watcher, folder, changes).ok()?;
     #[expect(
         deprecated,
         reason = "sound for an `OwnedFd`, which is one descriptor for its whole life"

@@ -1,12 +1,13 @@
 //! How containers and pods end.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::api::{DeleteParams, Preconditions};
 use tracing::{info, warn};
 use wk_client::EventType;
@@ -18,14 +19,12 @@ use crate::plan::StopReason;
 use crate::report::{self, Written};
 use crate::shared::Shared;
 use crate::state::{Phase, PodEntry, all_containers};
+use crate::termination::{self, Place};
 
 const DEFAULT_GRACE: u64 = 30;
 /// How long the end of a stopped container may take to be reported.
 const EXIT_EVENT: Duration = Duration::from_secs(2);
 const DELETE_RETRY: Duration = Duration::from_secs(2);
-/// How much of a log becomes the message of a container that left none.
-const MESSAGE_LINES: usize = 80;
-const MESSAGE_BYTES: usize = 2048;
 
 /// Ends containers, all at once, and returns when their ends are known.
 ///
@@ -99,7 +98,8 @@ async fn exit_known(shared: &Arc<Shared>, entry: &Arc<PodEntry>, id: &ContainerI
     }
 }
 
-fn grace(pod: &Pod) -> Duration {
+/// How long the containers of a pod may take to end.
+pub(crate) fn grace(pod: &Pod) -> Duration {
     let asked = pod.metadata.deletion_grace_period_seconds;
     let usual = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
     let seconds = asked.or(usual).and_then(|seconds| u64::try_from(seconds).ok());
@@ -186,7 +186,7 @@ async fn release(shared: &Shared, entry: &PodEntry) {
 }
 
 /// Removes a folder with all in it; one that is not there is fine.
-pub(crate) async fn remove_folder(folder: std::path::PathBuf) {
+pub(crate) async fn remove_folder(folder: PathBuf) {
     match tokio::fs::remove_dir_all(&folder).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             warn!(folder = %folder.display(), %error, "folder could not be removed");
@@ -195,37 +195,66 @@ pub(crate) async fn remove_folder(folder: std::path::PathBuf) {
     }
 }
 
-/// Gives containers that failed without a message the end of their log as one, where the pod wants
-/// that (`terminationMessagePolicy: FallbackToLogsOnError`).
+/// Gives containers that have ended the message that their program left or, where the pod wants that
+/// (`terminationMessagePolicy: FallbackToLogsOnError`), the end of their log.
 pub(super) async fn complete_messages(shared: &Shared, entry: &PodEntry, pod: &Pod) {
     let Some(spec) = &pod.spec else { return };
-    let mut wanted = Vec::new();
-    {
+    loop {
+        let Some(ended) = next_ended(shared, entry, spec) else { return };
+        let (index, attempt) = (ended.index, ended.attempt);
+        let read = tokio::task::spawn_blocking(move || ended.message()).await.unwrap_or_default();
         let mut inner = entry.lock();
-        for (index, (_, container)) in all_containers(spec).enumerate() {
-            let Some(record) = inner.records.get_mut(index) else { continue };
-            if !std::mem::take(&mut record.fresh_exit) {
-                continue;
-            }
-            let from_log =
-                container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError");
-            let silent =
-                record.exited().is_some_and(|end| end.exit_code != 0 && end.message.is_empty());
-            if from_log && silent {
-                wanted.push((index, shared.log_path(&entry.key, &record.name, record.attempt)));
-            }
+        let Some(record) = inner.records.get_mut(index) else { continue };
+        if record.attempt != attempt {
+            continue;
+        }
+        record.fresh_exit = false;
+        if let Phase::Exited(end) = &mut record.phase {
+            end.message = termination::joined(&end.message, &read).into();
         }
     }
-    for (index, path) in wanted {
-        let text = tokio::task::spawn_blocking(move || {
-            logs::last_lines(&path, MESSAGE_LINES, MESSAGE_BYTES)
+}
+
+/// A container that has ended and whose message was not read yet.
+struct Ended {
+    index: usize,
+    attempt: u32,
+    place: Place,
+    /// The log that stands in for a message.
+    log: Option<PathBuf>,
+}
+
+fn next_ended(shared: &Shared, entry: &PodEntry, spec: &PodSpec) -> Option<Ended> {
+    let inner = entry.lock();
+    let mut all = all_containers(spec).zip(&inner.records).enumerate();
+    let (index, ((_, container), record)) = all.find(|(_, (_, record))| record.fresh_exit)?;
+    let place = record.message_place.as_deref().cloned().unwrap_or_else(|| {
+        let folder = shared.pod_folder(&entry.key.uid);
+        Place::Own(termination::own_file(&folder, &record.name, record.attempt))
+    });
+    let from_log = container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError");
+    let failed = record.exited().is_some_and(|end| end.exit_code != 0);
+    let log =
+        (from_log && failed).then(|| shared.log_path(&entry.key, &record.name, record.attempt));
+    Some(Ended { index, attempt: record.attempt, place, log })
+}
+
+impl Ended {
+    /// What the program left, or its log did. Blocking.
+    fn message(&self) -> String {
+        let left = self.place.read().unwrap_or_else(|error| {
+            warn!(place = ?self.place, %error, "termination message could not be read");
+            String::new()
         });
-        let Ok(Ok(text)) = text.await else { continue };
-        let mut inner = entry.lock();
-        if let Some(record) = inner.records.get_mut(index)
-            && let Phase::Exited(end) = &mut record.phase
-        {
-            end.message = text.into();
+        if !left.is_empty() {
+            return left;
+        }
+        let Some(path) = &self.log else { return left };
+        match logs::last_lines(path, termination::LOG_LINES, termination::LOG_BYTES) {
+            Ok(lines) => lines,
+            // A silent program has no log.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => left,
+            Err(error) => format!("Error on reading termination message from logs: {error}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod api;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,11 +52,26 @@ impl Images for FakeImages {
         &self,
         reference: &ImageReference,
         _credentials: &Credentials,
+        _progress: wk_oci::ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError> {
         Err(PullError::Registry(RegistryError::NotFound {
             what: format!("image `{reference}`"),
             registry: reference.registry().to_owned(),
         }))
+    }
+
+    fn list(&self) -> Vec<Arc<wk_oci::Image>> {
+        Vec::new()
+    }
+
+    fn mark_used(&self, _reference: &ImageReference, _now: std::time::SystemTime) {}
+
+    async fn collect_garbage(
+        &self,
+        _in_use: std::collections::HashSet<wk_oci::Digest>,
+        _policy: wk_oci::GarbagePolicy,
+    ) -> std::io::Result<wk_oci::GarbageReport> {
+        Ok(wk_oci::GarbageReport::default())
     }
 
     fn layout(&self) -> std::path::PathBuf {
@@ -88,6 +104,8 @@ impl Node {
             open_files: None,
             port: None,
             version: "v1.36.0+wk".to_owned(),
+            log_limits: wk_runtime::LogLimits::default(),
+            image_garbage: wk_kubelet::ImageGarbage::default(),
         };
         let parts = Parts {
             client: ClientBuilder::new(api.router(), "default").build(),

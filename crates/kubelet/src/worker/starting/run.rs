@@ -1,0 +1,118 @@
+//! What is remembered of a run of a container as it begins.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+use wk_runtime::RuntimeError;
+
+use super::Starting;
+use crate::images;
+use crate::logs;
+use crate::plan::next_backoff;
+use crate::state::{Phase, Termination, container_id};
+use crate::termination::{self, Place};
+
+impl Starting<'_> {
+    /// The number of the run that begins now.
+    pub(super) fn next_attempt(&self) -> u32 {
+        let inner = self.entry.lock();
+        inner.records.get(self.index).map_or(0, |record| match record.phase {
+            Phase::NotStarted => record.attempt,
+            Phase::Running { .. } | Phase::Exited(_) => record.attempt + 1,
+        })
+    }
+
+    /// Notes the run before it starts, so that an end that comes at once is not missed. Returns how
+    /// the container was.
+    pub(super) fn begin(
+        &self,
+        id: &wk_runtime::ContainerId,
+        attempt: u32,
+        image: &wk_oci::Image,
+        linux: bool,
+        message_place: Place,
+    ) -> Option<crate::state::Record> {
+        self.shared.images.mark_used(&image.reference, SystemTime::now());
+        let mut inner = self.entry.lock();
+        let record = inner.records.get_mut(self.index)?;
+        let before = record.clone();
+        let phase = Phase::Running { id: id.clone(), since: Timestamp::now() };
+        if let Phase::Exited(end) = std::mem::replace(&mut record.phase, phase) {
+            record.last = Some(end);
+        }
+        record.attempt = attempt;
+        record.hold = None;
+        record.unhealthy = None;
+        record.linux = linux;
+        record.message_place = Some(Box::new(message_place));
+        record.image_id = images::image_id(image).into();
+        record.started = self.container.startup_probe.is_none();
+        record.ready = record.started && self.container.readiness_probe.is_none();
+        Some(before)
+    }
+
+    /// The runtime refused: the run did not happen, or counts as one that failed.
+    pub(super) fn take_back(
+        &self,
+        id: &wk_runtime::ContainerId,
+        before: Option<crate::state::Record>,
+        error: &RuntimeError,
+    ) {
+        let mut inner = self.entry.lock();
+        let Some(record) = inner.records.get_mut(self.index) else { return };
+        if record.running_id() != Some(id) {
+            return;
+        }
+        if !matches!(error, RuntimeError::StartFailed { .. }) {
+            if let Some(before) = before {
+                *record = before;
+            }
+            return;
+        }
+        let now = Timestamp::now();
+        record.backoff = Some(next_backoff(record.backoff, Duration::ZERO));
+        record.ready = false;
+        record.started = false;
+        record.phase = Phase::Exited(Box::new(Termination {
+            container_id: format!("{}://{id}", self.shared.scheme(record.linux)).into(),
+            exit_code: 128,
+            reason: "StartError".into(),
+            message: error.to_string().into(),
+            started_at: Some(now),
+            finished_at: now,
+        }));
+    }
+
+    pub(super) fn started(&self, id: &wk_runtime::ContainerId) {
+        let name = &self.container.name;
+        self.note("Created", &format!("Created container: {name}"));
+        self.note("Started", &format!("Started container {name}"));
+        let key = &self.entry.key;
+        info!(pod = %key.name, namespace = %key.namespace, container = %name, %id, "started");
+        self.shared.probes.watch(self.entry, self.container, id);
+    }
+
+    /// Drops what is kept of the run before the last; the log of the last one stays.
+    pub(super) async fn forget_run(&self, old: u32, linux: bool) {
+        let key = &self.entry.key;
+        let id = container_id(&key.uid, &self.container.name, old);
+        if let Err(error) = self.shared.runtime(linux).remove(&id).await {
+            warn!(container = %id, %error, "ended container could not be removed");
+        }
+        let message =
+            termination::own_file(&self.shared.pod_folder(&key.uid), &self.container.name, old);
+        // One that never was, or cannot go, goes with the pod.
+        let _removed = tokio::fs::remove_file(message).await;
+        if let Some(older) = old.checked_sub(1) {
+            let path = self.shared.log_path(key, &self.container.name, older);
+            let removed = {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || logs::remove(&path)).await
+            };
+            if let Ok(Err(error)) = removed {
+                warn!(path = %path.display(), %error, "old log could not be removed");
+            }
+        }
+    }
+}
