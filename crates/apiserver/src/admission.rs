@@ -1,123 +1,201 @@
-//! What the server itself demands of objects, beyond what their kind does.
+//! Admission: what the server itself demands of objects, beyond what their kind does.
+//!
+//! A write passes an ordered chain of plugins twice, as in Kubernetes: each may change the object,
+//! then the rules of the kind are applied, then each may refuse what came of it. Quotas come last:
+//! what they charge is for an object that nothing else refuses any more.
+//!
+//! Spec: <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/>
 
+mod default_ingress_class;
+mod default_storage_class;
+mod default_tolerations;
+mod limit_ranger;
+mod namespace_lifecycle;
+mod pod_security;
+mod priority;
+mod resource_quota;
+mod runtime_class;
+mod service_account;
+mod services;
+mod storage_in_use;
+mod taint_nodes;
+mod volume_resize;
+
+use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
-use wk_api::status::Cause;
-use wk_api::{ApiError, GroupResource, well_known};
-use wk_resources::admission::{PodDefaults, PriorityClass, complete_pod};
+use wk_api::ApiError;
+use wk_resources::Update;
 
 use crate::catalog::Resource;
 use crate::server::ApiServer;
-use crate::services::{Reserved, keep_allocated};
+use crate::services::Reserved;
 
-/// Namespaces that are always there.
-pub(crate) const NAMESPACES: &[&str] = &[
-    well_known::DEFAULT_NAMESPACE,
-    well_known::SYSTEM_NAMESPACE,
-    well_known::PUBLIC_NAMESPACE,
-    well_known::NODE_LEASE_NAMESPACE,
-];
+pub(crate) use namespace_lifecycle::{NAMESPACES, admit_delete, namespaces};
+pub(crate) use priority::{SYSTEM_CLASSES, system_class};
+pub(crate) use resource_quota::Charge;
+pub(crate) use runtime_class::BUILT_IN as RUNTIME_CLASSES;
 
-fn is(resource: &Resource, plural: &str) -> bool {
-    resource.definition.group.is_empty() && resource.definition.plural == plural
+/// Where a kind is in the catalogue: group, version, plural.
+type Place = (&'static str, &'static str, &'static str);
+
+/// What is written, before and after.
+#[derive(Clone, Copy)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) server: &'a ApiServer,
+    pub(crate) resource: &'a Resource,
+    /// Empty for objects of the cluster.
+    pub(crate) namespace: &'a str,
+    /// Which part is written; a new object is written as a whole.
+    pub(crate) part: Update,
+    /// What is replaced; `None` for a new object.
+    pub(crate) old: Option<&'a Value>,
+    pub(crate) dry_run: bool,
 }
 
-/// Admits a defaulted object that is to be created, and completes it.
-pub(crate) fn admit_create(
-    server: &ApiServer,
-    resource: &Resource,
-    namespace: &str,
-    object: &mut Value,
-) -> Result<(), ApiError> {
-    if resource.definition.namespaced {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        admit_namespace(server, resource, namespace, name)?;
+impl<'a> Attributes<'a> {
+    /// A new object.
+    pub(crate) fn create(
+        server: &'a ApiServer,
+        resource: &'a Resource,
+        namespace: &'a str,
+        dry_run: bool,
+    ) -> Self {
+        Self { server, resource, namespace, part: Update::Whole, old: None, dry_run }
     }
-    if is(resource, "pods") {
-        complete_pod(object, &pod_defaults(server, namespace, object)?);
+
+    /// Whether the object is new.
+    fn creates(&self) -> bool {
+        self.old.is_none()
     }
-    Ok(())
-}
 
-/// New objects go only into namespaces that are there and stay.
-fn admit_namespace(
-    server: &ApiServer,
-    resource: &Resource,
-    namespace: &str,
-    name: &str,
-) -> Result<(), ApiError> {
-    let namespaces = GroupResource::new("", "namespaces");
-    let found = server
-        .namespaces
-        .shelf
-        .get(&server.namespaces.key("", namespace))
-        .ok_or_else(|| ApiError::not_found(&namespaces, namespace))?;
-    let found = found.value();
-    let terminating = found["metadata"]["deletionTimestamp"].is_string()
-        || found["status"]["phase"] == "Terminating";
-    if !terminating {
-        return Ok(());
+    /// Whether the write is of whole objects of a kind, by group and plural.
+    fn is(&self, group: &str, plural: &str) -> bool {
+        self.part == Update::Whole && self.is_kind(group, plural)
     }
-    let why = format!(
-        "unable to create new content in namespace {namespace} because it is being terminated"
-    );
-    let cause = Cause {
-        reason: "NamespaceTerminating".to_owned(),
-        message: format!("namespace {namespace} is being terminated"),
-        field: "metadata.namespace".to_owned(),
-    };
-    Err(ApiError::forbidden(&resource.gr, name, &why).with_causes(vec![cause]))
-}
 
-/// What a pod gets from the objects around it.
-fn pod_defaults(server: &ApiServer, namespace: &str, pod: &Value) -> Result<PodDefaults, ApiError> {
-    let spec = &pod["spec"];
-    let account =
-        spec["serviceAccountName"].as_str().unwrap_or(well_known::DEFAULT_SERVICE_ACCOUNT);
-    let account = server
-        .catalog
-        .get("", "v1", "serviceaccounts")
-        .and_then(|accounts| accounts.shelf.get(&accounts.key(namespace, account)))
-        .map(|account| account.value());
-    let secrets = account.iter().filter_map(|account| account["imagePullSecrets"].as_array());
-    let image_pull_secrets =
-        secrets.flatten().filter_map(|secret| secret["name"].as_str().map(str::to_owned)).collect();
-    let class = spec["priorityClassName"].as_str().filter(|name| !name.is_empty());
-    let priority_class = match class {
-        None => None,
-        Some(name) => Some(priority_class(server, name).ok_or_else(|| {
-            let pods = GroupResource::new("", "pods");
-            let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let why = format!("no PriorityClass with name {name} was found");
-            ApiError::forbidden(&pods, pod, &why)
-        })?),
-    };
-    Ok(PodDefaults { priority_class, image_pull_secrets, ..PodDefaults::default() })
-}
-
-fn priority_class(server: &ApiServer, name: &str) -> Option<PriorityClass> {
-    let class = |value: i32, policy: &str| PriorityClass {
-        name: name.to_owned(),
-        value,
-        preemption_policy: policy.to_owned(),
-    };
-    let policy = "PreemptLowerPriority";
-    match name {
-        "system-cluster-critical" => return Some(class(2_000_000_000, policy)),
-        "system-node-critical" => return Some(class(2_000_001_000, policy)),
-        _ => {}
+    /// Whether the write is of any part of objects of a kind, by group and plural.
+    fn is_kind(&self, group: &str, plural: &str) -> bool {
+        self.resource.definition.group == group && self.resource.definition.plural == plural
     }
-    let classes = server.catalog.get("scheduling.k8s.io", "v1", "priorityclasses")?;
-    let found = classes.shelf.get(&classes.key("", name))?.value();
-    let value = i32::try_from(found["value"].as_i64()?).ok()?;
-    Some(class(value, found["preemptionPolicy"].as_str().unwrap_or(policy)))
+
+    /// Whether the object is a new pod.
+    fn is_new_pod(&self) -> bool {
+        self.creates() && self.is("", "pods")
+    }
+
+    /// 403 about the object, by the name it has or is going to be made from.
+    fn forbidden(&self, object: &Value, why: &str) -> ApiError {
+        let metadata = &object["metadata"];
+        let text = |field: &str| metadata[field].as_str().filter(|text| !text.is_empty());
+        let name = text("name").or_else(|| text("generateName")).unwrap_or("Unknown");
+        ApiError::forbidden(&self.resource.gr, name, why)
+    }
+
+    /// An object of another kind.
+    fn find(&self, place: Place, namespace: &str, name: &str) -> Option<Value> {
+        let resource = self.server.catalog.get(place.0, place.1, place.2)?;
+        Some(resource.shelf.get(&resource.key(namespace, name))?.value())
+    }
+
+    /// All objects of another kind in a namespace; everywhere for an empty one.
+    fn list(&self, place: Place, namespace: &str) -> Vec<Value> {
+        let Some(resource) = self.server.catalog.get(place.0, place.1, place.2) else {
+            return Vec::new();
+        };
+        let found = resource.shelf.snapshot(&resource.range(namespace), usize::MAX, 0, |_| true);
+        found.objects.iter().map(|object| object.value()).collect()
+    }
+
+    /// The namespace of the object.
+    fn namespace_object(&self) -> Option<Value> {
+        let namespaces = &self.server.namespaces;
+        Some(namespaces.shelf.get(&namespaces.key("", self.namespace))?.value())
+    }
 }
 
-/// Completes a defaulted object that is to replace another.
-pub(crate) fn admit_update(_server: &ApiServer, resource: &Resource, new: &mut Value, old: &Value) {
-    if is(resource, "services") {
-        keep_allocated(new, old);
+/// One concern of admission.
+#[async_trait]
+trait Plugin: fmt::Debug + Send + Sync {
+    /// Whether the plugin has a say; what it does not handle costs nothing more.
+    fn handles(&self, attributes: &Attributes<'_>) -> bool;
+
+    /// Completes a defaulted object, or refuses it.
+    async fn mutate(
+        &self,
+        _attributes: &Attributes<'_>,
+        _object: &mut Value,
+    ) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Refuses an object that its kind finds valid.
+    async fn validate(
+        &self,
+        _attributes: &Attributes<'_>,
+        _object: &Value,
+    ) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
+
+/// The chain.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    plugins: Vec<Box<dyn Plugin>>,
+    quotas: Arc<resource_quota::Quotas>,
+}
+
+impl Admission {
+    /// The plugins that Kubernetes turns on by itself, in its order.
+    pub(crate) fn new() -> Self {
+        let quotas = Arc::new(resource_quota::Quotas::default());
+        Self {
+            plugins: vec![
+                Box::new(namespace_lifecycle::NamespaceLifecycle),
+                Box::new(limit_ranger::LimitRanger),
+                Box::new(service_account::ServiceAccount::new()),
+                Box::new(taint_nodes::TaintNodesByCondition),
+                Box::new(pod_security::PodSecurity),
+                Box::new(priority::Priority),
+                Box::new(default_tolerations::DefaultTolerationSeconds),
+                Box::new(default_storage_class::DefaultStorageClass),
+                Box::new(storage_in_use::StorageObjectInUseProtection),
+                Box::new(volume_resize::PersistentVolumeClaimResize),
+                Box::new(runtime_class::RuntimeClass),
+                Box::new(default_ingress_class::DefaultIngressClass),
+                Box::new(services::KeepAllocated),
+                Box::new(resource_quota::TrueStatus(Arc::clone(&quotas))),
+            ],
+            quotas,
+        }
+    }
+
+    /// Completes a defaulted object, or refuses it.
+    pub(crate) async fn mutate(
+        &self,
+        attributes: &Attributes<'_>,
+        object: &mut Value,
+    ) -> Result<(), ApiError> {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.handles(attributes)) {
+            plugin.mutate(attributes, object).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses an object that its kind finds valid, or charges the namespace's quotas for it. The
+    /// charge is held until it is said what came of the write.
+    pub(crate) async fn validate(
+        &self,
+        attributes: &Attributes<'_>,
+        object: &Value,
+    ) -> Result<Charge, ApiError> {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.handles(attributes)) {
+            plugin.validate(attributes, object).await?;
+        }
+        self.quotas.charge(attributes, object).await
     }
 }
 
@@ -130,24 +208,32 @@ pub(crate) fn reserve<'a>(
     object: &mut Value,
     dry_run: bool,
 ) -> Result<Reserved<'a>, ApiError> {
-    if is(resource, "services") && !dry_run {
+    let definition = &resource.definition;
+    if definition.group.is_empty() && definition.plural == "services" && !dry_run {
         return server.services.reserve(key, object);
     }
     Ok(Reserved::nothing())
 }
 
-/// Some objects stay whatever is asked.
-pub(crate) fn admit_delete(resource: &Resource, name: &str) -> Result<(), ApiError> {
-    let immortal =
-        [well_known::DEFAULT_NAMESPACE, well_known::SYSTEM_NAMESPACE, well_known::PUBLIC_NAMESPACE];
-    if is(resource, "namespaces") && immortal.contains(&name) {
-        let why = "this namespace may not be deleted";
-        return Err(ApiError::forbidden(&resource.gr, name, why));
-    }
-    Ok(())
+/// The text of a field, or nothing.
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
 }
 
-/// The namespaces' own entry of the catalogue.
-pub(crate) fn namespaces(catalog: &crate::catalog::Catalog) -> Option<Arc<Resource>> {
-    catalog.get("", "v1", "namespaces").map(Arc::clone)
+/// The items of a list field, or none.
+fn items<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The list in a field, made if it is not there.
+fn list_mut<'a>(value: &'a mut Value, field: &str) -> &'a mut Vec<Value> {
+    let list = &mut value[field];
+    if !list.is_array() {
+        *list = Value::Array(Vec::new());
+    }
+    match list {
+        Value::Array(list) => list,
+        // Made an array two lines above.
+        _ => unreachable!("the field was made a list"),
+    }
 }
