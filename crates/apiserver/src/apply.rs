@@ -1,21 +1,34 @@
-//! Server-side apply.
+//! Server-side apply, and the list of owners that every write keeps.
 //!
-//! Who owns which fields is written down from an object's first apply on; until then nobody asks,
-//! and the list of owners would be most of a small object.
+//! Spec: <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>
 
 use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::status::Cause;
-use wk_api::{ApiError, rfc3339};
+use wk_api::{ApiError, Fault, FieldPath, GroupKind, rfc3339};
 use wk_patch::apply::{ApplyError, Context, FieldSet};
 use wk_resources::Update;
 
-use crate::body;
+use crate::body::{self, Expected};
 use crate::catalog::Resource;
 use crate::handle::Call;
 use crate::options::WriteOptions;
 use crate::patch;
-use crate::write::{self, Change, Changed, Written};
+use crate::write::{self, Change, Changed, Creation, Written};
+
+/// The media type of a configuration that is to be applied.
+pub(crate) const MEDIA_TYPE: &str = "application/apply-patch+yaml";
+
+/// Who applies; that has to be said.
+pub(crate) fn manager(options: &WriteOptions) -> Result<&str, ApiError> {
+    if options.manager.is_empty() {
+        let path = FieldPath::Root;
+        let fault = Fault::required(&path.child("fieldManager"), "is required for apply patch");
+        let kind = GroupKind::new("meta.k8s.io", "PatchOptions");
+        return Err(ApiError::invalid(&kind, "", &[fault]));
+    }
+    Ok(&options.manager)
+}
 
 /// Applies a configuration to an object, which is made if it is not there.
 pub(crate) async fn apply(
@@ -24,19 +37,17 @@ pub(crate) async fn apply(
     part: Update,
     options: &WriteOptions,
 ) -> Result<(Written, Vec<String>), ApiError> {
-    if options.manager.is_empty() {
-        return Err(ApiError::bad_request("fieldManager is required for apply patch"));
-    }
+    let manager = manager(options)?;
     let parsed = body::parse_yaml(bytes)?;
     let (mut config, found) = body::decode_parsed(parsed, call.expected())?;
     let warnings = body::judge(&found, call.expected(), options.validation)?;
     let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
-    check_config(call, &mut config)?;
+    check_config(call, call.expected(), &mut config)?;
     let now = rfc3339(Timestamp::now());
     let ignored = ignored(&call.resource, part);
     let context = Context {
         message: call.resource.definition.message,
-        manager: &options.manager,
+        manager,
         api_version: &call.resource.api_version,
         subresource: &call.path.subresource,
         now: &now,
@@ -45,12 +56,16 @@ pub(crate) async fn apply(
     if part == Update::Whole
         && call.resource.shelf.get(&call.resource.key(namespace, name)).is_none()
     {
-        let applied = wk_patch::apply::apply(&context, None, &config, options.force)
-            .map_err(|error| refused(call, error))?;
-        let server = &call.server;
-        let created =
-            write::create(server, &call.resource, namespace, applied.object, options, &call.user)
-                .await;
+        let applied =
+            wk_patch::apply::apply(&context, None, &config, options.force).map_err(refused)?;
+        let creation = Creation {
+            resource: &call.resource,
+            namespace,
+            options,
+            user: &call.user,
+            manager: None,
+        };
+        let created = write::create(&call.server, &creation, applied.object).await;
         match created {
             // Somebody else made it meanwhile: then it is there to be changed.
             Err(error) if error.reason == wk_api::Reason::AlreadyExists => {}
@@ -66,8 +81,8 @@ pub(crate) async fn apply(
         manager: None,
     };
     let written = write::change(&call.server, &change, |old| {
-        let applied = wk_patch::apply::apply(&context, Some(old), &config, options.force)
-            .map_err(|error| refused(call, error))?;
+        let applied =
+            wk_patch::apply::apply(&context, Some(old), &config, options.force).map_err(refused)?;
         let conditional = config.pointer("/metadata/resourceVersion").is_some();
         let value = if applied.changed { applied.object } else { old.clone() };
         Ok(Changed { value, conditional })
@@ -85,15 +100,8 @@ fn ignored(resource: &Resource, part: Update) -> FieldSet {
     }
 }
 
-/// Keeps the list of owners for a write that is not an apply, where there is one.
+/// Keeps the list of owners for a write that is not an apply.
 pub(crate) fn tracked(change: &Change<'_>, manager: &str, old: &Value, new: Value) -> Value {
-    let owners = |value: &Value| {
-        let owners = value.pointer("/metadata/managedFields").and_then(Value::as_array);
-        owners.is_some_and(|owners| !owners.is_empty())
-    };
-    if !owners(old) && !owners(&new) {
-        return new;
-    }
     let now = rfc3339(Timestamp::now());
     let context = Context {
         message: change.resource.definition.message,
@@ -110,9 +118,26 @@ pub(crate) fn tracked(change: &Change<'_>, manager: &str, old: &Value, new: Valu
     wk_patch::apply::update(&context, Some(old), new)
 }
 
+/// Begins the list of owners of a new object: all that it says is its maker's.
+pub(crate) fn begun(resource: &Resource, manager: &str, new: &mut Value) {
+    let now = rfc3339(Timestamp::now());
+    let context = Context {
+        message: resource.definition.message,
+        manager,
+        api_version: &resource.api_version,
+        subresource: "",
+        now: &now,
+        ignored: &ignored(resource, Update::Whole),
+    };
+    wk_patch::apply::create(&context, new);
+}
+
 /// A configuration is about the object in the path.
-fn check_config(call: &Call, config: &mut Value) -> Result<(), ApiError> {
-    let expected = call.expected();
+pub(crate) fn check_config(
+    call: &Call,
+    expected: Expected<'_>,
+    config: &mut Value,
+) -> Result<(), ApiError> {
     let text = |value: &Value, pointer: &str| {
         value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -120,31 +145,14 @@ fn check_config(call: &Call, config: &mut Value) -> Result<(), ApiError> {
     if version != expected.api_version || kind != expected.kind {
         return Err(ApiError::bad_request(format!("invalid object type: {version}, Kind={kind}")));
     }
-    if !config["metadata"].is_object() {
-        config["metadata"] = Value::Object(serde_json::Map::new());
-    }
-    let own = text(config, "/metadata/name");
-    if own.is_empty() {
-        config["metadata"]["name"] = call.path.name.as_str().into();
-    } else if own != call.path.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({own}) does not match the name on the URL ({})",
-            call.path.name
-        )));
-    }
-    let own = text(config, "/metadata/namespace");
-    if !own.is_empty() && own != call.path.namespace {
-        return Err(ApiError::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
-    }
-    Ok(())
+    write::with_metadata(config)?;
+    write::check_place(call, config)
 }
 
-fn refused(call: &Call, error: ApplyError) -> ApiError {
+pub(crate) fn refused(error: ApplyError) -> ApiError {
     match error {
         ApplyError::Malformed(message) => ApiError::bad_request(message),
-        ApplyError::Limit(error) => patch::refused(call, &error),
+        ApplyError::Limit(error) => patch::refused(&error),
         ApplyError::Conflicts(conflicts) => {
             let causes = conflicts
                 .iter()

@@ -77,7 +77,14 @@ pub(crate) fn decode_object(
         "application/yaml" => {
             let value = parse_yaml(bytes)?;
             check_type_of(&value, expected)?;
-            decode_parsed(value, expected)?
+            match expected.message {
+                // Once more, from the text: a parsed value has lost fields given twice.
+                Some(message) => {
+                    wk_schema::decode_from(serde_yaml::Deserializer::from_slice(bytes), message)
+                        .map_err(bad)?
+                }
+                None => (value, Vec::new()),
+            }
         }
         "application/vnd.kubernetes.protobuf" => (from_protobuf(bytes, expected)?, Vec::new()),
         _ => return Err(unsupported()),

@@ -109,9 +109,9 @@ impl Shelf {
         self.bell.subscribe()
     }
 
-    /// Forgets changes from before a time.
-    pub(crate) fn trim(&self, before: Instant) {
-        self.inner.write().window.trim(before);
+    /// Forgets changes from before a time; gives about how many bytes they kept.
+    fn trim(&self, before: Instant) -> usize {
+        self.inner.write().window.trim(before)
     }
 
     /// The number of objects, and of changes and bytes in the window.
@@ -228,7 +228,8 @@ impl Cache {
     /// Fills the cache with what is in the store; gives the revision to watch from.
     pub(crate) async fn load(&self) -> Result<Revision, FeedError> {
         let mut found: HashMap<&str, BTreeMap<Key, Arc<Object>>> = HashMap::new();
-        let mut options = ListOptions { limit: Some(LOAD_PAGE), ..ListOptions::default() };
+        let mut options =
+            ListOptions { limit: Some(LOAD_PAGE), uncounted: true, ..ListOptions::default() };
         let revision = loop {
             let page = self.store.list(ROOT, options.clone()).await?;
             options.at = Some(page.revision);
@@ -303,10 +304,8 @@ impl Cache {
         }
     }
 
-    /// Forgets changes from before a time.
-    pub(crate) fn trim(&self, before: Instant) {
-        for shelf in self.shelves.values() {
-            shelf.trim(before);
-        }
+    /// Forgets changes from before a time; gives about how many bytes they kept.
+    pub(crate) fn trim(&self, before: Instant) -> usize {
+        self.shelves.values().map(|shelf| shelf.trim(before)).sum()
     }
 }

@@ -14,8 +14,9 @@ use crate::object::Object;
 const MAX_CHANGES: usize = 8192;
 /// About the most bytes that the window of a kind keeps alive.
 const MAX_BYTES: usize = 16 << 20;
-/// Encoded forms are shared by those who watch at present; nobody is that late.
+/// Encoded forms are shared by those who watch at present: nobody of them is so late, or so far back.
 const LINE_AGE: Duration = Duration::from_secs(5);
+const LINES: usize = 64;
 
 /// What happened to an object, as watches call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +99,19 @@ impl Window {
     pub(crate) fn push(&mut self, change: Arc<Change>) {
         self.bytes += change.object.weight();
         self.changes.push_back(change);
+        let behind = self.changes.len().checked_sub(LINES + 1);
+        if let Some(behind) = behind.and_then(|place| self.changes.get(place)) {
+            *behind.line.lock() = None;
+        }
         while self.changes.len() > MAX_CHANGES || self.bytes > MAX_BYTES {
             self.drop_oldest();
         }
     }
 
-    /// Drops what happened before, and the encoded forms of all but the newest.
-    pub(crate) fn trim(&mut self, before: Instant) {
+    /// Drops what happened before, and the encoded forms of all but the newest; gives about how many
+    /// bytes were dropped.
+    pub(crate) fn trim(&mut self, before: Instant) -> usize {
+        let bytes = self.bytes;
         while self.changes.front().is_some_and(|change| change.at < before) {
             self.drop_oldest();
         }
@@ -117,6 +124,7 @@ impl Window {
                 *change.line.lock() = None;
             }
         }
+        bytes.saturating_sub(self.bytes)
     }
 
     fn drop_oldest(&mut self) {

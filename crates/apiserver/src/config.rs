@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use wk_auth::{Authorizer, BootstrapToken, Ca};
+use wk_auth::{Authorizer, BootstrapToken, Ca, TokenSigner};
 use wk_store::Store;
 
 use crate::dialer::NodeDialer;
@@ -14,6 +14,8 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Signs the tokens of service accounts, and knows them again.
+    pub tokens: Arc<TokenSigner>,
     /// The way to the kubelets.
     pub dialer: Arc<dyn NodeDialer>,
     /// What lets machines join; `None` refuses them.

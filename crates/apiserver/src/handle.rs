@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use futures::FutureExt as _;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 use tracing::{debug, error};
 use wk_api::{ApiError, Reason};
@@ -22,11 +24,14 @@ use crate::remove::Removed;
 use crate::route::{ResourcePath, Target, Verb};
 use crate::server::ApiServer;
 use crate::table::Include;
-use crate::write::Written;
+use crate::write::{Creation, Written};
 use crate::{
-    authorize, bootstrap, discovery, list, openapi, patch, remove, reviews, subresources, system,
-    watch, write,
+    authorize, bootstrap, connect, discovery, list, maintenance, openapi, patch, remove, reviews,
+    subresources, system, tokens, warnings, watch, write,
 };
+
+/// The most bytes of the name of a program that manages fields.
+const MAX_MANAGER: usize = 128;
 
 /// A request about objects, authorised.
 pub(crate) struct Call {
@@ -38,6 +43,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) user: User,
     pub(crate) look: Look,
+    /// The connection, if it can become something else than HTTP.
+    pub(crate) upgrade: Option<OnUpgrade>,
 }
 
 impl Call {
@@ -55,9 +62,12 @@ impl Call {
         if !options.manager.is_empty() {
             return &options.manager;
         }
+        // As a header it is printable ASCII.
         let agent = self.headers.get(http::header::USER_AGENT);
         let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown")
+        let name = agent.split('/').next().unwrap_or_default();
+        let name = &name[..name.len().min(MAX_MANAGER)];
+        if name.is_empty() { "unknown" } else { name }
     }
 
     /// The media type of the body.
@@ -86,8 +96,9 @@ pub(crate) async fn handle(server: Arc<ApiServer>, request: Request<Body>) -> Re
     let path = request.uri().path().to_owned();
     let target = Target::parse(&path);
     let (verb, resource) = labels(&server, &method, &target, request.uri().query());
-    let answer = AssertUnwindSafe(answer(&server, request, target)).catch_unwind().await;
-    let response = match answer {
+    let answer = AssertUnwindSafe(answer(&server, request, target)).catch_unwind();
+    let (answer, warned) = warnings::collected(Box::pin(answer)).await;
+    let mut response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(failure)) => {
             debug!(%method, path, code = failure.code, message = %failure, "refused");
@@ -103,6 +114,7 @@ pub(crate) async fn handle(server: Arc<ApiServer>, request: Request<Body>) -> Re
             error::response(&ApiError::internal("the request could not be handled"))
         }
     };
+    encode::warn(&mut response, &warned);
     server.metrics.request(verb, &resource, response.status(), begun.elapsed());
     response
 }
@@ -128,12 +140,18 @@ fn labels(
 
 async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target) -> Answer {
     let (parts, body) = request.into_parts();
-    let user = parts.extensions.get::<User>().cloned().unwrap_or_else(User::anonymous);
+    let user = authenticate(server, &parts, &target)?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     match target {
         Target::Path(path) => {
             authorize::path(server, &user, &parts.method, &path).await?;
+            if path.starts_with(maintenance::PREFIX) {
+                return maintenance::answer(server, &user, &parts.method, &path, body).await;
+            }
             other(server, &parts.method, &path, &query, &parts.headers, body).await
+        }
+        Target::Resource(path) if connect::is_outward(&path) => {
+            connect::answer(server, parts, path, &user, query, body).await
         }
         Target::Resource(path) => {
             let watching = path.watch || query.flag("watch") == Some(true);
@@ -174,6 +192,7 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
                 path,
                 verb,
                 query,
+                upgrade: parts.extensions.get::<OnUpgrade>().cloned(),
                 headers: parts.headers,
                 user,
                 look,
@@ -184,6 +203,26 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
                 subresources::answer(&call, body).await
             }
         }
+    }
+}
+
+/// Who asks: whom the transport knows, or else whose token is shown.
+fn authenticate(server: &ApiServer, parts: &Parts, target: &Target) -> Result<User, ApiError> {
+    let known = parts.extensions.get::<User>();
+    if let Some(user) = known.filter(|user| user.name != User::ANONYMOUS) {
+        return Ok(user.clone());
+    }
+    // Who joins shows a secret of another kind.
+    let joins = matches!(target, Target::Path(path) if path.starts_with("/bootstrap/v1/"));
+    match tokens::bearer(&parts.headers).filter(|_| !joins) {
+        None => Ok(User::anonymous()),
+        Some(token) => match tokens::authenticate(server, &token, &[]) {
+            Ok((user, _)) => Ok(user),
+            Err(fault) => {
+                debug!(error = %fault, "a token was refused");
+                Err(ApiError::unauthorized())
+            }
+        },
     }
 }
 
@@ -229,15 +268,14 @@ async fn objects(call: &Call, body: Body) -> Answer {
             let options = WriteOptions::read(&call.query, "CreateOptions")?;
             let sent = sent(call, body, &options).await?;
             let warnings = with_own(call, &sent);
-            let written = write::create(
-                &call.server,
-                &call.resource,
+            let creation = Creation {
+                resource: &call.resource,
                 namespace,
-                sent.value,
-                &options,
-                &call.user,
-            )
-            .await?;
+                options: &options,
+                user: &call.user,
+                manager: Some(call.manager(&options)),
+            };
+            let written = write::create(&call.server, &creation, sent.value).await?;
             call.written(written, &warnings)
         }
         Verb::Update | Verb::Patch if name.is_empty() => Err(not_allowed()),
@@ -357,8 +395,11 @@ async fn other(
     if let Some(answer) = system::answer(server, path, query).await {
         return answer;
     }
+    if let Some(answer) = tokens::discovery(server, path) {
+        return answer;
+    }
     if path == "/openapi" || path.starts_with("/openapi/") {
-        return openapi::answer(server, path, query, headers);
+        return openapi::answer(server, path, query, headers).await;
     }
     discovery::answer(server, path, headers)
 }

@@ -145,6 +145,7 @@ async fn older(
                     at: Some(at),
                     start_after: start_after.clone(),
                     limit: Some(asked),
+                    uncounted: !options.selection.is_everything(),
                 },
             )
             .await

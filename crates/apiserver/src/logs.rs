@@ -57,7 +57,7 @@ pub(crate) async fn answer(call: &Call) -> Answer {
 }
 
 /// Which container is meant.
-fn container(pod: &Value, name: &str, asked: &str) -> Result<String, ApiError> {
+pub(crate) fn container(pod: &Value, name: &str, asked: &str) -> Result<String, ApiError> {
     let names = |list: &str| -> Vec<String> {
         let list = pod["spec"][list].as_array().into_iter().flatten();
         list.filter_map(|container| container["name"].as_str().map(str::to_owned)).collect()
@@ -96,7 +96,7 @@ fn check_options(call: &Call) -> Result<(), ApiError> {
 }
 
 /// A value as it may stand in a query.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));

@@ -25,9 +25,65 @@ pub(crate) struct Object {
     json: Bytes,
     /// The revision as clients see it.
     pub(crate) revision: u64,
-    labels: Box<[(Box<str>, Box<str>)]>,
-    /// The values of the definition's selectable fields, in its order.
-    fields: Box<[Box<str>]>,
+    /// Names and values of the labels by turns, then the values of the definition's selectable
+    /// fields, in its order.
+    facts: Facts,
+}
+
+/// Texts in one piece of memory, each behind its length: there are several for every object.
+#[derive(Debug)]
+struct Facts {
+    bytes: Box<[u8]>,
+    labels: u32,
+}
+
+impl Facts {
+    fn new<'a>(
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        fields: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut bytes = Vec::new();
+        let mut push = |text: &str| {
+            bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        };
+        let mut count = 0;
+        for (name, value) in labels {
+            push(name);
+            push(value);
+            count += 1;
+        }
+        for value in fields {
+            push(&value);
+        }
+        Self { bytes: bytes.into(), labels: count }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let mut rest = &*self.bytes;
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first_chunk()?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            let (text, behind) = behind.split_at_checked(length)?;
+            rest = behind;
+            std::str::from_utf8(text).ok()
+        })
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        let mut texts = self.texts();
+        for _ in 0..self.labels {
+            let (own, value) = (texts.next()?, texts.next()?);
+            if own == name {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn field(&self, place: usize) -> Option<&str> {
+        self.texts().nth(2 * usize::try_from(self.labels).ok()? + place)
+    }
 }
 
 /// What is stored is not an object.
@@ -66,16 +122,17 @@ impl Object {
         let splice = metadata.as_ptr().addr() - json.as_ptr().addr() + 1;
         let labels: Labels<'_> = serde_json::from_str(metadata).map_err(damaged)?;
         let labels = labels.labels.unwrap_or_default();
-        let labels = labels.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let fields = if definition.selectable.is_empty() {
-            Box::default()
+        let labels = labels.iter().map(|(name, value)| (&**name, &**value));
+        let facts = if definition.selectable.is_empty() {
+            Facts::new(labels, [])
         } else {
             let value: Value = serde_json::from_slice(&json).map_err(damaged)?;
-            definition.fields(&value).into_iter().map(|(_, value)| value.into()).collect()
+            let fields = definition.fields(&value).into_iter().map(|(_, value)| value);
+            Facts::new(labels, fields)
         };
         let splice = u32::try_from(splice).unwrap_or(u32::MAX);
         let path_at = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
-        Ok(Self { key, path_at, splice, json, revision, labels, fields })
+        Ok(Self { key, path_at, splice, json, revision, facts })
     }
 
     /// The key in the store.
@@ -105,9 +162,7 @@ impl Object {
 
     /// About how many bytes of memory the object takes.
     pub(crate) fn weight(&self) -> usize {
-        let labels: usize = self.labels.iter().map(|(k, v)| k.len() + v.len() + 32).sum();
-        let fields: usize = self.fields.iter().map(|value| value.len() + 16).sum();
-        size_of::<Self>() + self.key.len() + self.json.len() + labels + fields
+        size_of::<Self>() + self.key.len() + self.json.len() + self.facts.bytes.len()
     }
 
     /// The length of the JSON form.
@@ -157,14 +212,10 @@ impl Object {
 
     /// Whether the selectors select the object.
     pub(crate) fn matches(&self, selection: &Selection, definition: &Definition) -> bool {
-        if !selection.labels.is_everything() {
-            let label = |key: &str| {
-                let found = self.labels.iter().find(|(own, _)| &**own == key)?;
-                Some(&*found.1)
-            };
-            if !selection.labels.matches_with(label) {
-                return false;
-            }
+        if !selection.labels.is_everything()
+            && !selection.labels.matches_with(|key: &str| self.facts.label(key))
+        {
+            return false;
         }
         selection.fields.is_empty()
             || selection.fields.matches(|field| match field {
@@ -172,7 +223,7 @@ impl Object {
                 "metadata.namespace" => Some(self.namespace()),
                 _ => {
                     let place = definition.selectable.iter().position(|own| own.label == field)?;
-                    self.fields.get(place).map(|value| &**value)
+                    self.facts.field(place)
                 }
             })
     }
@@ -197,5 +248,6 @@ pub(crate) fn to_stored(value: &mut Value) -> Bytes {
     if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
         metadata.remove("resourceVersion");
     }
-    value.to_string().into()
+    // Without the room that was left for more: it is kept for as long as the object.
+    value.to_string().into_boxed_str().into_boxed_bytes().into()
 }

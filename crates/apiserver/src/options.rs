@@ -97,6 +97,10 @@ impl WriteOptions {
         if manager.len() > 128 {
             faults.push(Fault::too_long(&root.child("fieldManager"), 128));
         }
+        if let Some((at, odd)) = manager.char_indices().find(|(_, c)| c.is_control()) {
+            let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(odd));
+            faults.push(Fault::invalid(&root.child("fieldManager"), manager.as_str(), detail));
+        }
         if !faults.is_empty() {
             return Err(ApiError::invalid(&GroupKind::new("meta.k8s.io", kind), "", &faults));
         }
@@ -238,14 +242,7 @@ impl ListOptions {
         let fields = FieldSelector::parse(&text)
             .map_err(|error| ApiError::bad_request(error.to_string()))?;
         for requirement in fields.requirements() {
-            resource.definition.check_field(&requirement.field).map_err(|message| {
-                ApiError::bad_request(format!(
-                    "Unable to find {:?} that match label selector {:?}, field selector {text:?}: \
-                     {message}",
-                    resource.definition.gvr().to_string(),
-                    labels.to_string(),
-                ))
-            })?;
+            resource.definition.check_field(&requirement.field).map_err(ApiError::bad_request)?;
         }
         let limit = query.number("limit")?.unwrap_or(0);
         let limit =

@@ -4,7 +4,9 @@ use serde_json::Value;
 use wk_api::{ApiError, Reason};
 use wk_patch::PatchError;
 use wk_resources::Update;
+use wk_schema::Message;
 
+use crate::apply;
 use crate::body;
 use crate::handle::Call;
 use crate::options::WriteOptions;
@@ -14,7 +16,7 @@ const MEDIA_TYPES: &[&str] = &[
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
+    apply::MEDIA_TYPE,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,63 @@ enum Kind {
     Strategic,
 }
 
+/// A patch that is no apply.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    kind: Kind,
+    value: Value,
+}
+
+impl Patch {
+    /// Reads a patch for an object with these fields.
+    ///
+    /// # Errors
+    /// 400 for what cannot be read, 415 for what is no patch, or none for such an object.
+    pub(crate) fn read(
+        call: &Call,
+        bytes: &[u8],
+        message: Option<&'static Message>,
+    ) -> Result<Self, ApiError> {
+        let kind = match call.media_type() {
+            "application/json-patch+json" => Kind::Json,
+            "application/merge-patch+json" => Kind::Merge,
+            "application/strategic-merge-patch+json" if message.is_some() => Kind::Strategic,
+            _ => return Err(ApiError::unsupported_media_type(MEDIA_TYPES)),
+        };
+        Ok(Self { kind, value: body::parse(bytes)? })
+    }
+
+    /// What the patch makes of an object with these fields.
+    pub(crate) fn applied(
+        &self,
+        old: &Value,
+        message: Option<&'static Message>,
+    ) -> Result<Value, ApiError> {
+        let (old, patch) = (old.clone(), self.value.clone());
+        let patched = match self.kind {
+            Kind::Json => wk_patch::json::apply(old, patch),
+            Kind::Merge => wk_patch::merge::apply(old, patch),
+            Kind::Strategic => {
+                let message = message.ok_or_else(ApiError::no_such_resource)?;
+                wk_patch::strategic::apply(old, patch, message)
+            }
+        };
+        patched.map_err(|error| refused(&error))
+    }
+
+    /// Whether the patch says which revision it is for.
+    pub(crate) fn names_revision(&self) -> bool {
+        match self.kind {
+            Kind::Merge | Kind::Strategic => {
+                self.value.pointer("/metadata/resourceVersion").is_some()
+            }
+            Kind::Json => self.value.as_array().is_some_and(|operations| {
+                operations.iter().any(|op| op["path"] == "/metadata/resourceVersion")
+            }),
+        }
+    }
+}
+
 /// Patches a part of an object; gives what the client is to be warned of, too.
 pub(crate) async fn patch(
     call: &Call,
@@ -31,18 +90,11 @@ pub(crate) async fn patch(
     part: Update,
     options: &WriteOptions,
 ) -> Result<(Written, Vec<String>), ApiError> {
+    if call.media_type() == apply::MEDIA_TYPE {
+        return apply::apply(call, bytes, part, options).await;
+    }
     let message = call.resource.definition.message;
-    let (kind, patch) = match call.media_type() {
-        "application/json-patch+json" => (Kind::Json, body::parse(bytes)?),
-        "application/merge-patch+json" => (Kind::Merge, body::parse(bytes)?),
-        "application/strategic-merge-patch+json" if message.is_some() => {
-            (Kind::Strategic, body::parse(bytes)?)
-        }
-        "application/apply-patch+yaml" => {
-            return crate::apply::apply(call, bytes, part, options).await;
-        }
-        _ => return Err(ApiError::unsupported_media_type(MEDIA_TYPES)),
-    };
+    let patch = Patch::read(call, bytes, message)?;
     let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
     let change = Change {
         resource: &call.resource,
@@ -54,32 +106,14 @@ pub(crate) async fn patch(
     };
     let warnings = parking_lot::Mutex::new(Vec::new());
     let written = write::change(&call.server, &change, |old| {
-        let patched = match kind {
-            Kind::Json => wk_patch::json::apply(old.clone(), patch.clone()),
-            Kind::Merge => wk_patch::merge::apply(old.clone(), patch.clone()),
-            Kind::Strategic => {
-                let message = message.ok_or_else(ApiError::no_such_resource)?;
-                wk_patch::strategic::apply(old.clone(), patch.clone(), message)
-            }
-        };
-        let patched = patched.map_err(|error| refused(call, &error))?;
+        let patched = patch.applied(old, message)?;
         let (value, found) = body::decode_parsed(patched, call.expected())?;
         *warnings.lock() = body::judge(&found, call.expected(), options.validation)?;
         check_name(call, &value, old)?;
-        Ok(Changed { conditional: names_revision(kind, &patch), value })
+        Ok(Changed { conditional: patch.names_revision(), value })
     })
     .await?;
     Ok((written, warnings.into_inner()))
-}
-
-/// Whether a patch says which revision it is for.
-fn names_revision(kind: Kind, patch: &Value) -> bool {
-    match kind {
-        Kind::Merge | Kind::Strategic => patch.pointer("/metadata/resourceVersion").is_some(),
-        Kind::Json => patch.as_array().is_some_and(|operations| {
-            operations.iter().any(|op| op["path"] == "/metadata/resourceVersion")
-        }),
-    }
 }
 
 /// A patch cannot make another object of an object.
@@ -102,19 +136,16 @@ fn check_name(call: &Call, new: &Value, old: &Value) -> Result<(), ApiError> {
 }
 
 /// A patch that was not applied, as an error for the client.
-pub(crate) fn refused(call: &Call, error: &PatchError) -> ApiError {
+pub(crate) fn refused(error: &PatchError) -> ApiError {
     match error {
         PatchError::Malformed(_) | PatchError::Directive(_) => {
             ApiError::bad_request(error.to_string())
         }
         PatchError::Operation(_) | PatchError::List(_) => {
-            let mut refused = ApiError::new(422, Reason::Invalid, error.to_string());
-            refused.details = Some(Box::new(wk_api::status::Details {
-                name: call.path.name.clone(),
-                group: call.resource.gr.group.clone(),
-                kind: call.resource.gr.resource.clone(),
-                ..Default::default()
-            }));
+            // Clients are told no more than this, and of no object.
+            let message = "the server rejected our request due to an error in our request";
+            let mut refused = ApiError::new(422, Reason::Invalid, message);
+            refused.details = Some(Box::default());
             refused
         }
         PatchError::TooManyOperations { .. } | PatchError::TooLarge(_) => {

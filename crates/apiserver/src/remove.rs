@@ -89,7 +89,8 @@ pub(crate) async fn remove(
     Err(ApiError::modified(&resource.gr, name))
 }
 
-fn check_preconditions(
+/// A deletion that names a uid or a revision is about no other.
+pub(crate) fn check_preconditions(
     resource: &Resource,
     name: &str,
     object: &Value,

@@ -1,5 +1,6 @@
 //! The objects that the server itself makes when it starts.
 
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tracing::warn;
 use wk_api::{ApiError, Reason, well_known};
@@ -9,6 +10,9 @@ use crate::admission;
 use crate::options::WriteOptions;
 use crate::server::ApiServer;
 use crate::write;
+
+/// Who owns the fields of these objects.
+const MANAGER: Option<&str> = Some("apiserver");
 
 /// Makes what is not there: the namespaces, and the service of the API with its endpoints.
 pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
@@ -20,6 +24,7 @@ pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
         });
         ensure(server, "", "v1", "namespaces", "", namespace).await?;
     }
+    rules_of_admission(server).await?;
     let port = server.advertise.map_or(443, |address| address.port());
     let address = server.cidr.first().to_string();
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});
@@ -71,6 +76,32 @@ pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Makes what admission asks of every pod: a service account in the namespaces that are always
+/// there, the system's priority classes, and a runtime class for each runtime.
+async fn rules_of_admission(server: &ApiServer) -> Result<(), ApiError> {
+    let accounts = admission::NAMESPACES.iter().map(|namespace| {
+        let name = well_known::DEFAULT_SERVICE_ACCOUNT;
+        let account =
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
+        ensure(server, "", "v1", "serviceaccounts", namespace, account)
+    });
+    let priorities = admission::SYSTEM_CLASSES.iter().map(|class| {
+        let class = admission::system_class(*class);
+        ensure(server, "scheduling.k8s.io", "v1", "priorityclasses", "", class)
+    });
+    let runtimes = admission::RUNTIME_CLASSES.iter().map(|name| {
+        let class = json!({
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": name},
+            "handler": name,
+        });
+        ensure(server, "node.k8s.io", "v1", "runtimeclasses", "", class)
+    });
+    tokio::try_join!(try_join_all(accounts), try_join_all(priorities), try_join_all(runtimes))?;
+    Ok(())
+}
+
 fn report(made: Result<(), ApiError>, what: &str) {
     if let Err(error) = made {
         warn!(%error, "the {what} of the API was not made");
@@ -93,7 +124,9 @@ async fn ensure(
     }
     let user = User::authenticated("system:apiserver", [User::MASTERS]);
     let options = WriteOptions::internal();
-    match write::create(server, resource, namespace, object, &options, &user).await {
+    let creation =
+        write::Creation { resource, namespace, options: &options, user: &user, manager: MANAGER };
+    match write::create(server, &creation, object).await {
         Err(error) if error.reason == Reason::AlreadyExists => Ok(()),
         other => other.map(|_| ()),
     }
@@ -112,7 +145,8 @@ async fn renew(
     let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let part = wk_resources::Update::Whole;
-    let change = write::Change { resource, namespace, name, part, dry_run: false, manager: None };
+    let change =
+        write::Change { resource, namespace, name, part, dry_run: false, manager: MANAGER };
     write::change(server, &change, |_| {
         Ok(write::Changed { value: object.clone(), conditional: false })
     })

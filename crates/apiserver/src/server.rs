@@ -2,34 +2,26 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use http::Request;
-use tokio::time::Instant;
-use tracing::warn;
-use wk_auth::Authorizer;
+use wk_auth::{Authorizer, TokenSigner};
 use wk_process::{BoxError, TaskGroup};
 use wk_store::{Revision, StoreError};
 
+use crate::admission::Admission;
 use crate::cache::{Cache, FeedError};
 use crate::catalog::{Catalog, Resource};
 use crate::config::{BootstrapConfig, Config, Release, ServiceCidr};
 use crate::dialer::NodeDialer;
+use crate::housekeeping::Housekeeping;
 use crate::metrics::Metrics;
-use crate::openapi::Hashes;
+use crate::openapi::Documents;
 use crate::services::Services;
 use crate::storage::Storage;
-use crate::{admission, error, events, handle, seed};
-
-/// How often the store is compacted; what is younger than that stays.
-const COMPACT_EVERY: Duration = Duration::from_mins(5);
-/// How long changes stay in the window that watches resume from.
-const WINDOW: Duration = Duration::from_mins(5);
-/// How often that window is looked at.
-const TRIM_EVERY: Duration = Duration::from_mins(1);
+use crate::{admission, events, handle, housekeeping, seed};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +46,17 @@ pub struct ApiServer {
     pub(crate) namespaces: Arc<Resource>,
     pub(crate) storage: Storage,
     pub(crate) services: Arc<Services>,
+    pub(crate) admission: Admission,
     pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) tokens: Arc<TokenSigner>,
     pub(crate) dialer: Arc<dyn NodeDialer>,
     pub(crate) bootstrap: Option<BootstrapConfig>,
     pub(crate) release: Release,
     pub(crate) cidr: ServiceCidr,
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) openapi: Hashes,
+    pub(crate) openapi: Documents,
+    pub(crate) housekeeping: Housekeeping,
     pub(crate) tasks: TaskGroup,
 }
 
@@ -88,14 +83,17 @@ impl ApiServer {
             namespaces,
             storage: Storage { store: config.store, cache: Arc::clone(&cache) },
             services: Arc::new(Services::new(config.service_cidr)),
+            admission: Admission::new(),
             authorizer: config.authorizer,
+            tokens: config.tokens,
             dialer: config.dialer,
             bootstrap: config.bootstrap,
             release: config.release,
             cidr: config.service_cidr,
             advertise: config.advertise,
             metrics: Metrics::new(),
-            openapi: Hashes::default(),
+            openapi: Documents::default(),
+            housekeeping: Housekeeping::default(),
             tasks: tasks.clone(),
             catalog,
         });
@@ -107,7 +105,7 @@ impl ApiServer {
             tasks.spawn("apiserver services", async move { own.follow(&shelf, token).await });
         }
         tasks.spawn("apiserver events", events::expire(Arc::clone(&server)));
-        tasks.spawn("apiserver compaction", compact(Arc::clone(&server)));
+        tasks.spawn("apiserver housekeeping", housekeeping::run(Arc::clone(&server)));
         seed::seed(&server).await?;
         Ok(server)
     }
@@ -116,11 +114,6 @@ impl ApiServer {
     /// [`wk_auth::User`] in the request's extensions; without one it is nobody known.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(answer).with_state(Arc::clone(self))
-    }
-
-    /// Forgets all changes that watches could resume from, as if they had become too old.
-    pub fn compact_window(&self) {
-        self.storage.cache.trim(Instant::now());
     }
 }
 
@@ -134,31 +127,4 @@ async fn answer(
 async fn feed(cache: Arc<Cache>, from: Revision, tasks: TaskGroup) -> Result<(), BoxError> {
     let fed: Result<(), FeedError> = cache.feed(from, tasks.token()).await;
     Ok(fed?)
-}
-
-/// Forgets what is too old, in the window and in the store, until cancelled.
-async fn compact(server: Arc<ApiServer>) -> Result<(), BoxError> {
-    let token = server.tasks.token();
-    let cache = &server.storage.cache;
-    let mut mark = cache.seen();
-    let mut next_compaction = Instant::now() + COMPACT_EVERY;
-    loop {
-        tokio::select! {
-            biased;
-            () = token.cancelled() => return Ok(()),
-            () = tokio::time::sleep(TRIM_EVERY) => {}
-        }
-        let now = Instant::now();
-        if let Some(before) = now.checked_sub(WINDOW) {
-            cache.trim(before);
-        }
-        if now >= next_compaction {
-            next_compaction = now + COMPACT_EVERY;
-            let revision = Revision(mark.saturating_sub(cache.base));
-            if let Err(failure) = server.storage.store.compact(revision).await {
-                warn!(error = %error::chain(&failure), "the store was not compacted");
-            }
-            mark = cache.seen();
-        }
-    }
 }

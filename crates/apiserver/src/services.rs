@@ -263,6 +263,12 @@ impl Services {
     /// Takes note of all services; gives the revision that this is as of.
     pub(crate) fn load(&self, shelf: &Shelf) -> u64 {
         let snapshot = shelf.snapshot(&shelf.prefix, usize::MAX, 0, |_| true);
+        {
+            // Services that went while nobody looked have given back what they had.
+            let mut taken = self.taken.lock();
+            taken.addresses.retain(|_, owner| shelf.get(owner).is_some());
+            taken.ports.retain(|_, owner| shelf.get(owner).is_some());
+        }
         for object in &snapshot.objects {
             self.exchange(object.key(), None, Some(&object.value()));
         }

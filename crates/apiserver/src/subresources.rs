@@ -13,10 +13,10 @@ use crate::error::Answer;
 use crate::handle::{Call, not_allowed};
 use crate::logs;
 use crate::negotiate::{Format, Shape};
-use crate::options::{DeleteOptions, WriteOptions};
+use crate::options::WriteOptions;
 use crate::route::Verb;
 use crate::storage::Unwritten;
-use crate::{list, patch, remove, write};
+use crate::{eviction, list, patch, scale, tokens, write};
 
 /// Answers a request about a subresource.
 pub(crate) async fn answer(call: &Call, body: Body) -> Answer {
@@ -26,6 +26,12 @@ pub(crate) async fn answer(call: &Call, body: Body) -> Answer {
     if !sub.verbs.contains(&call.verb.as_str()) {
         return Err(not_allowed());
     }
+    if name == "scale" && sub.kind.kind == "Scale" {
+        return scale::answer(call, body).await;
+    }
+    if name == "token" && sub.kind.kind == "TokenRequest" {
+        return tokens::create(call, body).await;
+    }
     let pod = definition.group.is_empty() && definition.kind == "Pod";
     if sub.kind == definition.gvk() && !(pod && name == "log") {
         return part(call, part_of(name)?, body).await;
@@ -33,7 +39,7 @@ pub(crate) async fn answer(call: &Call, body: Body) -> Answer {
     match (pod, name) {
         (true, "log") => logs::answer(call).await,
         (true, "binding") => bind(call, &call.path.name, &binding(call, body).await?).await,
-        (true, "eviction") => evict(call, body).await,
+        (true, "eviction") => eviction::evict(call, body).await,
         _ => Err(ApiError::no_such_resource()),
     }
 }
@@ -181,30 +187,8 @@ fn mark_scheduled(pod: &mut Value, now: Timestamp) {
     }
 }
 
-/// Deletes a pod as a drain does. There are no disruption budgets to ask yet.
-async fn evict(call: &Call, body: Body) -> Answer {
-    let bytes = body::read(body).await?;
-    let expected = Expected {
-        api_version: "policy/v1",
-        kind: "Eviction",
-        message: wk_schema::kind("policy", "v1", "Eviction"),
-    };
-    let options = WriteOptions::read(&call.query, "CreateOptions")?;
-    let sent = body::decode_object(&bytes, call.media_type(), expected, options.validation)?;
-    let eviction = &sent.value;
-    let named = eviction["metadata"]["name"].as_str().unwrap_or_default();
-    if !named.is_empty() && named != call.path.name {
-        return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
-    }
-    let delete = eviction.get("deleteOptions").filter(|options| options.is_object());
-    let mut delete = DeleteOptions::read(&call.query, delete)?;
-    delete.dry_run |= options.dry_run;
-    remove::remove(&call.server, &call.resource, &call.path.namespace, &call.path.name, &delete)
-        .await?;
-    success(call, StatusCode::CREATED)
-}
-
-fn success(call: &Call, code: StatusCode) -> Answer {
+/// The answer to an action that was done.
+pub(crate) fn success(call: &Call, code: StatusCode) -> Answer {
     let mut status = wk_api::status::success(None);
     status["code"] = code.as_u16().into();
     let format = Format { shape: Shape::Plain, ..call.look.format };

@@ -33,7 +33,7 @@ use crate::metrics::WatchGuard;
 use crate::negotiate::{Encoding, Shape};
 use crate::object::{Object, Selection};
 use crate::options::{ListOptions, RevisionMatch};
-use crate::table;
+use crate::{table, websocket};
 
 /// How often a watch says how far it is.
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
@@ -83,6 +83,9 @@ pub(crate) async fn watch(call: &Call, options: &ListOptions) -> Answer {
         token: call.server.tasks.token(),
         _guard: call.server.metrics.watching(&call.resource.gr.to_string()),
     };
+    if websocket::is_wanted(&call.headers) {
+        return websocket::answer(call, watching);
+    }
     let body = stream::unfold(watching, |mut watching| async move {
         let chunk = watching.next().await?;
         Some((Ok::<_, std::io::Error>(chunk), watching))
@@ -99,7 +102,7 @@ pub(crate) async fn watch(call: &Call, options: &ListOptions) -> Answer {
 }
 
 /// One watch and how far it is.
-struct Watching {
+pub(crate) struct Watching {
     resource: Arc<Resource>,
     cache: Arc<Cache>,
     bell: watch::Receiver<u64>,
@@ -123,8 +126,14 @@ struct Watching {
 }
 
 impl Watching {
-    /// The next bytes to send; `None` when the watch is over.
-    async fn next(&mut self) -> Option<Bytes> {
+    /// Whether events are protobuf, with their length before them; otherwise they are lines.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.look.format.encoding == Encoding::Protobuf
+    }
+
+    /// The next bytes to send, whole events; `None` when the watch is over. Nothing is lost when the
+    /// future is dropped.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
         if self.ended {
             return None;
         }

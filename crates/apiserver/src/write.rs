@@ -8,9 +8,9 @@ use serde_json::Value;
 use uuid::Uuid;
 use wk_api::{ApiError, Uid};
 use wk_auth::User;
-use wk_resources::{RequestContext, Update, metadata};
+use wk_resources::{RequestContext, Requester, Update, metadata};
 
-use crate::admission;
+use crate::admission::{self, Attributes, Charge};
 use crate::apply;
 use crate::catalog::Resource;
 use crate::handle::Call;
@@ -54,7 +54,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Makes sure that an object has metadata that can be looked into.
-fn with_metadata(value: &mut Value) -> Result<(), ApiError> {
+pub(crate) fn with_metadata(value: &mut Value) -> Result<(), ApiError> {
     let Value::Object(map) = value else {
         return Err(ApiError::bad_request("the body is not an object"));
     };
@@ -69,15 +69,25 @@ fn with_metadata(value: &mut Value) -> Result<(), ApiError> {
     }
 }
 
-/// Creates an object in a namespace; empty for objects of the cluster.
+/// What is made, and for whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Creation<'a> {
+    pub(crate) resource: &'a Resource,
+    /// Empty for objects of the cluster.
+    pub(crate) namespace: &'a str,
+    pub(crate) options: &'a WriteOptions,
+    pub(crate) user: &'a User,
+    /// Who comes to own the fields; `None` for an apply, which has written that down.
+    pub(crate) manager: Option<&'a str>,
+}
+
+/// Creates an object.
 pub(crate) async fn create(
     server: &ApiServer,
-    resource: &Resource,
-    namespace: &str,
+    creation: &Creation<'_>,
     mut object: Value,
-    options: &WriteOptions,
-    user: &User,
 ) -> Result<Written, ApiError> {
+    let Creation { resource, namespace, .. } = *creation;
     with_metadata(&mut object)?;
     let own = text(&object, "/metadata/namespace");
     if resource.definition.namespaced && !own.is_empty() && own != namespace {
@@ -95,9 +105,7 @@ pub(crate) async fn create(
     let attempts = if generated { ATTEMPTS } else { 1 };
     let mut name = String::new();
     for _ in 0..attempts {
-        match create_once(server, resource, namespace, object.clone(), options, user, &mut name)
-            .await
-        {
+        match create_once(server, creation, object.clone(), &mut name).await {
             Err(Unwritten::Failed(error)) => return Err(error),
             Err(Unwritten::Conflict) => {}
             Ok(written) => return Ok(written),
@@ -111,16 +119,18 @@ pub(crate) async fn create(
 
 async fn create_once(
     server: &ApiServer,
-    resource: &Resource,
-    namespace: &str,
+    creation: &Creation<'_>,
     mut object: Value,
-    options: &WriteOptions,
-    user: &User,
     name: &mut String,
 ) -> Result<Written, Unwritten> {
+    let Creation { resource, namespace, options, user, manager } = *creation;
     let definition = &resource.definition;
     definition.default(&mut object);
-    admission::admit_create(server, resource, namespace, &mut object).map_err(Unwritten::Failed)?;
+    if let Some(manager) = manager {
+        apply::begun(resource, manager, &mut object);
+    }
+    let attributes = Attributes::create(server, resource, namespace, options.dry_run);
+    server.admission.mutate(&attributes, &mut object).await.map_err(Unwritten::Failed)?;
     let suffix = name_suffix();
     definition.prepare_create(
         &mut object,
@@ -129,6 +139,7 @@ async fn create_once(
             uid: Uid::new(Uuid::new_v4().to_string()),
             namespace: definition.namespaced.then_some(namespace),
             user: &user.name,
+            requester: Requester { uid: &user.uid, groups: &user.groups, extra: Some(&user.extra) },
             name_suffix: &suffix,
         },
     );
@@ -141,6 +152,8 @@ async fn create_once(
     let key = resource.key(namespace, name);
     let reserved = admission::reserve(server, resource, &key, &mut object, options.dry_run)
         .map_err(Unwritten::Failed)?;
+    let charge = server.admission.validate(&attributes, &object).await;
+    let charge = charge.map_err(Unwritten::Failed)?;
     if options.dry_run {
         if resource.shelf.get(&key).is_some() {
             return Err(Unwritten::Conflict);
@@ -155,6 +168,7 @@ async fn create_once(
     if created.is_ok() {
         reserved.keep();
     }
+    charge.settle(server, created.is_ok()).await;
     created.map(Written::Created)
 }
 
@@ -203,27 +217,21 @@ pub(crate) async fn replace_part(
 ) -> Result<Written, ApiError> {
     with_metadata(&mut object)?;
     let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
-    let own = text(&object, "/metadata/name");
-    if own.is_empty() {
-        object["metadata"]["name"] = name.into();
-    } else if own != name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({own}) does not match the name on the URL ({name})"
-        )));
-    }
-    let own = text(&object, "/metadata/namespace");
-    if !own.is_empty() && own != namespace && call.resource.definition.namespaced {
-        return Err(ApiError::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        ));
-    }
+    check_place(call, &mut object)?;
     let key = call.resource.key(namespace, name);
     if part == Update::Whole
         && creates_on_update(&call.resource)
         && call.resource.shelf.get(&key).is_none()
     {
         object["metadata"]["resourceVersion"] = Value::Null;
-        return create(&call.server, &call.resource, namespace, object, options, &call.user).await;
+        let creation = Creation {
+            resource: &call.resource,
+            namespace,
+            options,
+            user: &call.user,
+            manager: Some(call.manager(options)),
+        };
+        return create(&call.server, &creation, object).await;
     }
     let conditional = !text(&object, "/metadata/resourceVersion").is_empty();
     let change = Change {
@@ -236,6 +244,26 @@ pub(crate) async fn replace_part(
     };
     self::change(&call.server, &change, |_| Ok(Changed { value: object.clone(), conditional }))
         .await
+}
+
+/// Checks that an object is the one in the path, and says so where it says nothing.
+pub(crate) fn check_place(call: &Call, object: &mut Value) -> Result<(), ApiError> {
+    let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
+    let own = text(object, "/metadata/name");
+    if own.is_empty() {
+        object["metadata"]["name"] = name.into();
+    } else if own != name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({own}) does not match the name on the URL ({name})"
+        )));
+    }
+    let own = text(object, "/metadata/namespace");
+    if !own.is_empty() && own != namespace && call.resource.definition.namespaced {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether an update of an object that is not there makes it, as in Kubernetes.
@@ -263,8 +291,10 @@ pub(crate) async fn change(
         let mut made = make(&old)?;
         with_metadata(&mut made.value)?;
         check_identity(change, &made, &old)?;
-        let new = prepared(server, change, made.value, &old)?;
-        match store(server, change, &current, new).await {
+        let (new, charge) = prepared(server, change, made.value, &old).await?;
+        let stored = store(server, change, &current, new).await;
+        charge.settle(server, stored.is_ok()).await;
+        match stored {
             Ok(written) => return Ok(written),
             Err(Unwritten::Failed(error)) => return Err(error),
             Err(Unwritten::Conflict) if made.conditional => break,
@@ -290,25 +320,35 @@ fn check_identity(change: &Change<'_>, made: &Changed, old: &Value) -> Result<()
     Ok(())
 }
 
-/// The object as it will be stored, checked.
-fn prepared(
+/// The object as it will be stored, checked, and what its namespace was charged for it.
+async fn prepared(
     server: &ApiServer,
     change: &Change<'_>,
     mut new: Value,
     old: &Value,
-) -> Result<Value, ApiError> {
+) -> Result<(Value, Charge), ApiError> {
     let definition = &change.resource.definition;
     definition.default(&mut new);
     definition.prepare_update(&mut new, old, change.part);
-    admission::admit_update(server, change.resource, &mut new, old);
+    definition.stamp(&mut new, old, Timestamp::now());
+    let attributes = Attributes {
+        server,
+        resource: change.resource,
+        namespace: change.namespace,
+        part: change.part,
+        old: Some(old),
+        dry_run: change.dry_run,
+    };
+    server.admission.mutate(&attributes, &mut new).await?;
     if let Some(manager) = change.manager {
         new = apply::tracked(change, manager, old, new);
     }
     let faults = definition.validate_update(&new, old, change.part);
-    if faults.is_empty() {
-        return Ok(new);
+    if !faults.is_empty() {
+        return Err(ApiError::invalid(&definition.group_kind(), change.name, &faults));
     }
-    Err(ApiError::invalid(&definition.group_kind(), change.name, &faults))
+    let charge = server.admission.validate(&attributes, &new).await?;
+    Ok((new, charge))
 }
 
 /// Stores a changed object, or ends its deletion if this was what it waited for.

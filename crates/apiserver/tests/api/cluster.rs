@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use wk_apiserver::{ApiServer, Config, NoNodes, NodeDialer, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, User};
+use wk_auth::{AllowAuthenticated, TokenSigner, User};
 use wk_process::TaskGroup;
 use wk_store::{MemoryStore, Store};
 
@@ -48,6 +48,7 @@ impl Cluster {
         let config = Config {
             store,
             authorizer: Arc::new(AllowAuthenticated),
+            tokens: Arc::new(TokenSigner::ephemeral("https://kubernetes.default.svc").unwrap()),
             dialer,
             bootstrap: None,
             service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),

@@ -71,6 +71,23 @@ async fn documents_are_kept_by_their_hash() {
 }
 
 #[tokio::test]
+async fn the_document_in_protobuf_has_a_media_type_that_parses() {
+    let cluster = Cluster::start().await;
+    let valid = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    for (accept, expected) in [
+        ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", valid),
+        (valid, valid),
+        ("text/html;q=0.9, application/json;q=0.1", "application/json"),
+        ("*/*", "application/json"),
+    ] {
+        let answer = cluster.accept("/openapi/v2", accept).await;
+        let media_type = answer.headers["content-type"].to_str().unwrap();
+        assert_eq!((answer.code, media_type), (200, expected), "{accept}");
+    }
+    assert_eq!(cluster.accept("/openapi/v2", "text/html").await.code, 406);
+}
+
+#[tokio::test]
 async fn the_server_tells_of_itself() {
     let cluster = Cluster::start().await;
     let (_, version) = cluster.get("/version/").await;
