@@ -8,12 +8,28 @@
 //! - Every reconcile works from what is; running it twice does nothing the second time.
 //! - Nothing is done before the caches are full, or by a replica that does not lead.
 
+mod amount;
+mod claims;
+mod cron_job;
+mod deployment;
+mod endpoints;
+mod expectations;
+mod garbage;
+mod hash;
+mod job;
+mod meta;
 mod namespace;
 mod node_ipam;
 mod node_lifecycle;
+mod pod_control;
 mod pod_gc;
+mod replica_set;
+mod resource_quota;
+mod revisions;
 mod root_ca;
 mod service_account;
+mod stateful_set;
+mod storage_protection;
 mod watched;
 
 use std::future::Future;
@@ -21,12 +37,13 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::batch::v1::Job;
 use kube::Client;
 use wk_client::{Leadership, Outcome, WorkQueue};
 use wk_process::TaskGroup;
 
 pub use node_ipam::{Ipv4Range, RangeError};
-use watched::Watched;
+use watched::{Watched, selecting, selector};
 
 /// How the controllers work.
 #[derive(Clone, Debug)]
@@ -71,12 +88,26 @@ impl Controllers {
     /// watches and `system:serviceaccount:kube-system:NAME-controller` for each controller. It may
     /// give the same client for all.
     pub fn run(client_for: impl Fn(&str) -> Client, config: ControllersConfig, group: &TaskGroup) {
-        let watched = Watched::start(&client_for("system:kube-controller-manager"), group);
+        let watching = client_for("system:kube-controller-manager");
+        let watched = Watched::start(&watching, group);
         let shell = Shell { group: group.clone(), leadership: config.leadership.clone(), watched };
         let client = |name: &str| {
             client_for(&format!("system:serviceaccount:kube-system:{name}-controller"))
         };
         namespace::run(&client("namespace"), &shell);
+        garbage::run(&watching, client("generic-garbage-collector"), &shell);
+        let (sets, older) = (client("replicaset"), client("replication"));
+        replica_set::run(&watching, sets, older, &shell);
+        deployment::run(client("deployment"), &shell);
+        let jobs = selecting(&watching, group, |job: &Job| {
+            selector(job.spec.as_ref().and_then(|spec| spec.selector.as_ref()))
+        });
+        job::run(client("job"), &jobs, &shell);
+        cron_job::run(&watching, client("cronjob"), jobs, &shell);
+        let revisions = stateful_set::watch_revisions(&watching, &shell);
+        stateful_set::run(&watching, client("statefulset"), revisions, &shell);
+        let (slices, older) = (client("endpointslice"), client("endpoint"));
+        endpoints::run(&watching, slices, older, &shell);
         service_account::run(client("service-account"), &shell);
         root_ca::run(client("root-ca-certificate-publisher"), config.ca_pem, &shell);
         if let Some(range) = config.cluster_cidr {
@@ -84,8 +115,13 @@ impl Controllers {
         }
         pod_gc::run(client("pod-garbage-collector"), config.finished_pods, &shell);
         node_lifecycle::run(&client("node"), config.node_grace_period, &shell);
+        resource_quota::run(&watching, client("resourcequota"), &shell);
+        storage_protection::run(client("pvc-protection"), client("pv-protection"), &shell);
     }
 }
+
+/// How long a key waits after a conflict, if nothing wakes it before.
+const CONFLICT_DELAY: Duration = Duration::from_millis(200);
 
 /// What all shells share.
 #[derive(Clone)]
@@ -129,5 +165,17 @@ fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(error) if !is_gone(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Makes "somebody else was faster" a reason to look again: what they wrote is on its way to the
+/// caches, and brings the key back by itself.
+fn conflict_is_later(result: Result<Outcome, kube::Error>) -> Result<Outcome, kube::Error> {
+    match result {
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            tracing::debug!(status.message, "written by somebody else meanwhile");
+            Ok(Outcome::After(CONFLICT_DELAY))
+        }
+        other => other,
     }
 }

@@ -59,7 +59,7 @@ impl Context {
             Some(node) if self.shell.watched.nodes.get_cluster(node).is_none() => {
                 queue.add_after(Task::Node(node.clone()), QUARANTINE);
             }
-            None if pod.is_terminating => queue.add(Task::Pod(key.clone())),
+            None if pod.is_terminating() => queue.add(Task::Pod(key.clone())),
             Some(_) | None => {}
         }
         if index.finished_len() > self.keep_finished {
@@ -71,7 +71,7 @@ impl Context {
         match task {
             Task::Pod(key) => {
                 let pod = self.shell.watched.pods.get(&key);
-                if pod.is_some_and(|pod| pod.is_terminating && pod.node.is_none()) {
+                if pod.is_some_and(|pod| pod.is_terminating() && pod.node.is_none()) {
                     self.remove(&key, "deleted before it had a node").await?;
                 }
             }
@@ -99,10 +99,10 @@ impl Context {
 
     async fn orphaned(&self, key: &NamespacedName, node: &str) -> Result<(), kube::Error> {
         let Some(pod) = self.shell.watched.pods.get(key) else { return Ok(()) };
-        if !pod.is_finished {
+        if !pod.is_finished() {
             let now = wk_api::time::rfc3339(Timestamp::now());
             let patch = json!({
-                "metadata": {"uid": pod.uid},
+                "metadata": {"uid": pod.uid()},
                 "status": {"phase": "Failed", "conditions": [{
                     "type": "DisruptionTarget",
                     "status": "True",
@@ -123,7 +123,7 @@ impl Context {
         let params = DeleteParams {
             grace_period_seconds: Some(0),
             preconditions: Some(Preconditions {
-                uid: Some(pod.uid.to_string()),
+                uid: Some(pod.uid().to_string()),
                 resource_version: None,
             }),
             ..DeleteParams::default()

@@ -1,14 +1,27 @@
 //! What the controllers see of the cluster: one watch a kind, and only what they read.
 
+mod index;
+mod pod;
+
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition, Node, NodeCondition, Pod, Taint};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta_v1;
 use kube::runtime::watcher;
-use kube::{Api, Client};
-use wk_api::names::Uid;
+use kube::{Api, Client, Resource};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use wk_api::LabelSelector;
+use wk_api::names::{NamespacedName, Uid};
 use wk_client::Informer;
 use wk_process::TaskGroup;
+
+use crate::meta::Owner;
+use index::Index;
+pub(crate) use pod::{JobPod, Phase, PodNetwork, PodView};
 
 /// A namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,20 +40,18 @@ pub(crate) struct NodeView {
     pub(crate) uid: Option<String>,
     pub(crate) resource_version: Option<String>,
     pub(crate) created: Option<Timestamp>,
+    pub(crate) labels: std::collections::BTreeMap<String, String>,
     pub(crate) pod_cidr: Option<String>,
     pub(crate) is_unschedulable: bool,
     pub(crate) taints: Vec<Taint>,
     pub(crate) conditions: Vec<NodeCondition>,
 }
 
-/// A pod.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PodView {
-    pub(crate) uid: Uid,
-    pub(crate) node: Option<String>,
-    pub(crate) created: Option<Timestamp>,
-    pub(crate) is_terminating: bool,
-    pub(crate) is_finished: bool,
+/// An object and the selector it has, read once.
+#[derive(Clone, Debug)]
+pub(crate) struct Selecting<K> {
+    pub(crate) object: K,
+    pub(crate) selector: LabelSelector,
 }
 
 impl NamespaceView {
@@ -62,6 +73,7 @@ impl NodeView {
             uid: node.metadata.uid,
             resource_version: node.metadata.resource_version,
             created: node.metadata.creation_timestamp.map(|time| time.0),
+            labels: node.metadata.labels.unwrap_or_default(),
             pod_cidr: spec.pod_cidr.filter(|cidr| !cidr.is_empty()),
             is_unschedulable: spec.unschedulable.unwrap_or(false),
             taints: spec.taints.unwrap_or_default(),
@@ -70,30 +82,53 @@ impl NodeView {
     }
 }
 
-impl PodView {
-    pub(crate) fn of(pod: Pod) -> Self {
-        let phase = pod.status.and_then(|status| status.phase);
-        Self {
-            uid: Uid::new(pod.metadata.uid.unwrap_or_default()),
-            node: pod.spec.and_then(|spec| spec.node_name).filter(|name| !name.is_empty()),
-            created: pod.metadata.creation_timestamp.map(|time| time.0),
-            is_terminating: pod.metadata.deletion_timestamp.is_some(),
-            is_finished: matches!(phase.as_deref(), Some("Succeeded" | "Failed")),
-        }
-    }
+/// The selector of an object as a matcher; one that cannot be read selects nothing.
+pub(crate) fn selector(selector: Option<&meta_v1::LabelSelector>) -> LabelSelector {
+    let Some(selector) = selector else { return LabelSelector::nothing() };
+    serde_json::to_value(selector)
+        .ok()
+        .and_then(|value| LabelSelector::from_json(&value).ok())
+        .unwrap_or_else(LabelSelector::nothing)
 }
+
+/// Watches objects of a kind, with the selector that `select` finds in each.
+pub(crate) fn selecting<K>(
+    client: &Client,
+    group: &TaskGroup,
+    select: impl Fn(&K) -> LabelSelector + Send + Sync + 'static,
+) -> Informer<Selecting<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    Informer::projected(
+        Api::<K>::all(client.clone()),
+        watcher::Config::default(),
+        group,
+        move |mut object: K| {
+            object.meta_mut().managed_fields = None;
+            let selector = select(&object);
+            Some(Selecting { object, selector })
+        },
+    )
+}
+
+type PodListener = Box<dyn Fn(&NamespacedName, Option<&Owner>, Option<&PodView>) + Send + Sync>;
 
 /// The caches that several controllers read.
 pub(crate) struct Watched {
     pub(crate) namespaces: Informer<NamespaceView>,
     pub(crate) nodes: Informer<NodeView>,
     pub(crate) pods: Informer<PodView>,
+    pub(crate) replica_sets: Informer<Selecting<ReplicaSet>>,
+    pub(crate) deployments: Informer<Selecting<Deployment>>,
+    index: Mutex<Index>,
+    pod_listeners: Mutex<Vec<PodListener>>,
 }
 
 impl Watched {
     pub(crate) fn start(client: &Client, group: &TaskGroup) -> Arc<Self> {
         let config = watcher::Config::default;
-        Arc::new(Self {
+        let watched = Arc::new(Self {
             namespaces: Informer::projected(
                 Api::<Namespace>::all(client.clone()),
                 config(),
@@ -106,11 +141,65 @@ impl Watched {
             pods: Informer::projected(Api::<Pod>::all(client.clone()), config(), group, |pod| {
                 Some(PodView::of(pod))
             }),
-        })
+            replica_sets: selecting(client, group, |set: &ReplicaSet| {
+                selector(set.spec.as_ref().map(|spec| &spec.selector))
+            }),
+            deployments: selecting(client, group, |deployment: &Deployment| {
+                selector(deployment.spec.as_ref().map(|spec| &spec.selector))
+            }),
+            index: Mutex::default(),
+            pod_listeners: Mutex::default(),
+        });
+        let weak = Arc::downgrade(&watched);
+        watched.pods.on_change(move |key| {
+            if let Some(watched) = weak.upgrade() {
+                watched.pod_changed(key);
+            }
+        });
+        watched
+    }
+
+    fn pod_changed(&self, key: &NamespacedName) {
+        let pod = self.pods.get(key);
+        let before = self.index.lock().put(key, pod.as_deref());
+        for listener in self.pod_listeners.lock().iter() {
+            listener(key, before.as_ref(), pod.as_deref());
+        }
+    }
+
+    /// Calls `listener` for every pod that appears, changes or goes, and for all there are, with
+    /// who managed it before and what it is now.
+    pub(crate) fn on_pod(
+        &self,
+        listener: impl Fn(&NamespacedName, Option<&Owner>, Option<&PodView>) + Send + Sync + 'static,
+    ) {
+        let mut listeners = self.pod_listeners.lock();
+        for key in self.pods.keys() {
+            listener(&key, None, self.pods.get(&key).as_deref());
+        }
+        listeners.push(Box::new(listener));
+    }
+
+    /// The pods that a controller manages, ordered by name.
+    pub(crate) fn pods_of(&self, controller: &Uid) -> Vec<Arc<PodView>> {
+        let keys = self.index.lock().of(controller);
+        keys.iter().filter_map(|key| self.pods.get(key)).collect()
+    }
+
+    /// The pods of a namespace that nobody manages, ordered by name.
+    pub(crate) fn unmanaged_pods(&self, namespace: &str) -> Vec<Arc<PodView>> {
+        let keys = self.index.lock().without_in(namespace);
+        keys.iter().filter_map(|key| self.pods.get(key)).collect()
     }
 
     /// Waits until all caches are full. Cancel safe.
     pub(crate) async fn ready(&self) {
-        tokio::join!(self.namespaces.ready(), self.nodes.ready(), self.pods.ready());
+        tokio::join!(
+            self.namespaces.ready(),
+            self.nodes.ready(),
+            self.pods.ready(),
+            self.replica_sets.ready(),
+            self.deployments.ready(),
+        );
     }
 }

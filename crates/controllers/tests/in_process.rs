@@ -2,18 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+#[path = "in_process/garbage.rs"]
+mod garbage;
+#[path = "in_process/policy.rs"]
+mod policy;
+#[path = "in_process/workloads.rs"]
+mod workloads;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, ServiceAccount};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wk_apiserver::{ApiServer, Config, NoNodes, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, User};
+use wk_auth::{AllowAuthenticated, TokenSigner, User};
 use wk_client::Informer;
 use wk_client::connect::in_process;
 use wk_controllers::{Controllers, ControllersConfig};
@@ -27,6 +34,7 @@ async fn cluster(group: &TaskGroup) -> Client {
     let config = Config {
         store: Arc::new(MemoryStore::new()),
         authorizer: Arc::new(AllowAuthenticated),
+        tokens: Arc::new(TokenSigner::ephemeral("https://kubernetes.default.svc").unwrap()),
         dialer: Arc::new(NoNodes),
         bootstrap: None,
         service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),

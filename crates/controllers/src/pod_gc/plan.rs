@@ -60,7 +60,7 @@ impl Index {
             self.by_node.entry(node.clone()).or_default().insert(key.clone());
         }
         // One that is being deleted goes anyway.
-        let counts = pod.is_finished && !pod.is_terminating;
+        let counts = pod.is_finished() && !pod.is_terminating();
         let finished = counts.then(|| (pod.created, key.clone()));
         self.finished.extend(finished.clone());
         self.of_pod.insert(key.clone(), (pod.node.clone(), finished));
@@ -83,9 +83,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use wk_api::names::Uid;
-
     use super::*;
+    use crate::watched::Phase;
 
     fn key(name: &str) -> NamespacedName {
         NamespacedName::new("default", name)
@@ -93,11 +92,9 @@ mod tests {
 
     fn pod(created: i64, is_finished: bool) -> PodView {
         PodView {
-            uid: Uid::new("u"),
-            node: Some("n".to_owned()),
             created: Timestamp::from_second(created).ok(),
-            is_terminating: false,
-            is_finished,
+            phase: if is_finished { Phase::Failed } else { Phase::Running },
+            ..PodView::sample("p")
         }
     }
 
@@ -111,7 +108,7 @@ mod tests {
         }
         assert_eq!(index.oldest_finished(1), [key("b"), key("d")]);
         assert_eq!(index.oldest_finished(3), []);
-        index.put(&key("b"), Some(&PodView { is_terminating: true, ..pod(1, true) }));
+        index.put(&key("b"), Some(&pod(1, true).with_meta(|meta| meta.is_terminating = true)));
         assert_eq!(index.oldest_finished(1), [key("d")]);
     }
 

@@ -1,0 +1,267 @@
+//! Makes, deletes and claims pods for a controller, tells of it in events, and remembers what of it
+//! the cache has to show.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::{Api, Client};
+use tracing::debug;
+use wk_api::names::{NamespacedName, Uid};
+use wk_client::{EventRecorder, EventType, error_chain};
+
+use crate::claims::{Claim, Claimant, adopt, release};
+use crate::expectations::Expectations;
+use crate::is_gone;
+use crate::meta::OwnerKind;
+use crate::watched::{PodView, Watched};
+
+/// The first batch of new pods; each further one is twice as large, as long as nothing fails. A
+/// template that the server refuses costs one request and not hundreds.
+const FIRST_BATCH: usize = 1;
+/// The most bytes of a name from which pods' names are made.
+const PREFIX_MAX: usize = 247;
+
+/// What a controller does to pods.
+pub(crate) struct PodControl {
+    pub(crate) client: Client,
+    pub(crate) events: EventRecorder,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) expectations: Expectations,
+    pub(crate) kind: OwnerKind,
+    /// The finalizer that its pods carry.
+    pub(crate) finalizer: Option<&'static str>,
+}
+
+impl PodControl {
+    pub(crate) fn api(&self, namespace: &str) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// A pod of `owner` from `template`, with a name that the server completes.
+    pub(crate) fn pod(&self, owner: &ObjectMeta, template: &PodTemplateSpec) -> Pod {
+        let from = template.metadata.clone().unwrap_or_default();
+        let mut prefix = owner.name.clone().unwrap_or_default();
+        prefix.truncate(PREFIX_MAX);
+        Pod {
+            metadata: ObjectMeta {
+                generate_name: Some(format!("{prefix}-")),
+                namespace: owner.namespace.clone(),
+                labels: from.labels,
+                annotations: from.annotations,
+                finalizers: from.finalizers,
+                owner_references: Some(vec![self.kind.controls(owner)]),
+                ..ObjectMeta::default()
+            },
+            spec: template.spec.clone(),
+            status: None,
+        }
+    }
+
+    /// Makes a pod for `owner`.
+    pub(crate) async fn create(&self, owner: &ObjectMeta, pod: Pod) -> Result<(), kube::Error> {
+        let key = NamespacedName::of(owner);
+        let api = self.api(key.namespace.as_deref().unwrap_or_default());
+        match api.create(&PostParams::default(), &pod).await {
+            Ok(pod) => {
+                let version = pod.metadata.resource_version.as_deref();
+                self.expectations.expect(&key, self.watched.pods.mark(version));
+                let name = pod.metadata.name.unwrap_or_default();
+                self.say(
+                    owner,
+                    EventType::Normal,
+                    "SuccessfulCreate",
+                    format!("Created pod: {name}"),
+                );
+                Ok(())
+            }
+            // The namespace is ending: nothing can be made in it any more.
+            Err(error) if is_gone(&error) => {
+                debug!(owner = %key, error = error_chain(&error), "no pod was made");
+                Ok(())
+            }
+            Err(error) => {
+                let text = message(&error);
+                self.say(
+                    owner,
+                    EventType::Warning,
+                    "FailedCreate",
+                    format!("Error creating: {text}"),
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes pods in growing batches until one fails; the first error is returned.
+    pub(crate) async fn create_all(
+        &self,
+        owner: &ObjectMeta,
+        pods: impl IntoIterator<Item = Pod>,
+    ) -> Result<(), kube::Error> {
+        slow_start(pods, |pod| self.create(owner, pod)).await
+    }
+
+    /// Deletes a pod of `owner`; one that is gone is a success.
+    pub(crate) async fn delete(
+        &self,
+        owner: &ObjectMeta,
+        pod: &PodView,
+    ) -> Result<(), kube::Error> {
+        let key = NamespacedName::of(owner);
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(pod.uid().to_string()),
+                resource_version: None,
+            }),
+            ..DeleteParams::default()
+        };
+        match self.api(&pod.namespace).delete(&pod.name, &params).await {
+            Ok(deleted) => {
+                let pods = &self.watched.pods;
+                let version = deleted.left().and_then(|pod| pod.metadata.resource_version);
+                self.expectations.expect(&key, pods.mark(version.as_deref()));
+                let text = format!("Deleted pod: {}", pod.name);
+                self.say(owner, EventType::Normal, "SuccessfulDelete", text);
+                Ok(())
+            }
+            // Gone, or another pod has its name.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            Err(error) => {
+                let text = message(&error);
+                self.say(
+                    owner,
+                    EventType::Warning,
+                    "FailedDelete",
+                    format!("Error deleting: {text}"),
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes pods at the same time; the first error is returned when all are done.
+    pub(crate) async fn delete_all<'a>(
+        &self,
+        owner: &ObjectMeta,
+        pods: impl IntoIterator<Item = &'a Arc<PodView>>,
+    ) -> Result<(), kube::Error> {
+        let deletions = pods.into_iter().map(|pod| self.delete(owner, pod));
+        join_all(deletions).await.into_iter().collect()
+    }
+
+    /// The pods that `owner` manages, after it adopted and released what it should. `None` if it
+    /// did: the view that shows it comes as a change.
+    ///
+    /// `live` asks the server for the owner's metadata, so that one that is gone adopts nothing.
+    pub(crate) async fn claim<F, Fut>(
+        &self,
+        owner: &ObjectMeta,
+        claimant: Claimant<'_>,
+        live: F,
+    ) -> Result<Option<Vec<Arc<PodView>>>, kube::Error>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Option<ObjectMeta>, kube::Error>>,
+    {
+        let key = NamespacedName::of(owner);
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let mut ours = Vec::new();
+        let (mut adopted, mut released) = (Vec::new(), Vec::new());
+        let owned = self.watched.pods_of(&Uid::new(claimant.uid));
+        for pod in owned.into_iter().chain(self.watched.unmanaged_pods(namespace)) {
+            match claimant.claim(&pod.meta, &pod.labels) {
+                Claim::Ours => ours.push(pod),
+                Claim::Adopt if pod.is_finished() => {}
+                Claim::Adopt => adopted.push(pod),
+                Claim::Release => released.push(pod),
+                Claim::Ignore => {}
+            }
+        }
+        if adopted.is_empty() && released.is_empty() {
+            return Ok(Some(ours));
+        }
+        let api = self.api(namespace);
+        for pod in &released {
+            let version = release(&api, &pod.name, pod.uid(), claimant.uid, self.finalizer).await?;
+            self.expectations.expect(&key, self.watched.pods.mark(version.as_deref()));
+        }
+        if !adopted.is_empty() {
+            let is_there = live()
+                .await?
+                .is_some_and(|live| live.uid == owner.uid && live.deletion_timestamp.is_none());
+            if !is_there {
+                return Ok(None);
+            }
+        }
+        let reference = self.kind.controls(owner);
+        for pod in &adopted {
+            let version = adopt(&api, &pod.name, pod.uid(), &reference, self.finalizer).await?;
+            self.expectations.expect(&key, self.watched.pods.mark(version.as_deref()));
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn say(
+        &self,
+        owner: &ObjectMeta,
+        event_type: EventType,
+        reason: &str,
+        message: impl Into<String>,
+    ) {
+        self.events.publish(self.kind.event_reference(owner), event_type, reason, message);
+    }
+}
+
+/// The server's own words, if it is the server that refused.
+pub(crate) fn message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => error_chain(other),
+    }
+}
+
+/// Does `work` for all items in batches that double, and stops after a batch in which one failed.
+pub(crate) async fn slow_start<T, F, Fut>(
+    items: impl IntoIterator<Item = T>,
+    work: F,
+) -> Result<(), kube::Error>
+where
+    F: Fn(T) -> Fut,
+    Fut: Future<Output = Result<(), kube::Error>>,
+{
+    let mut items = items.into_iter();
+    let mut size = FIRST_BATCH;
+    loop {
+        let batch: Vec<_> = items.by_ref().take(size).map(&work).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        join_all(batch).await.into_iter().collect::<Result<(), _>>()?;
+        size *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_template_costs_few_requests() {
+        let tried = Mutex::new(Vec::new());
+        let result = slow_start(0..100, |item| {
+            tried.lock().push(item);
+            async move {
+                if item < 3 { Ok(()) } else { Err(kube::Error::LinesCodecMaxLineLengthExceeded) }
+            }
+        })
+        .await;
+        assert!(result.is_err());
+        assert_eq!(*tried.lock(), [0, 1, 2, 3, 4, 5, 6], "batches of 1, 2 and 4");
+    }
+}
