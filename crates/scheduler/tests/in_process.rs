@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Node, Pod, PodCondition};
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde_json::json;
 use wk_apiserver::{ApiServer, Config, NoNodes, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, User};
+use wk_auth::{AllowAuthenticated, TokenSigner, User};
 use wk_client::Informer;
 use wk_client::connect::in_process;
 use wk_process::TaskGroup;
@@ -25,6 +25,7 @@ async fn cluster(group: &TaskGroup) -> Client {
     let config = Config {
         store: Arc::new(MemoryStore::new()),
         authorizer: Arc::new(AllowAuthenticated),
+        tokens: Arc::new(TokenSigner::ephemeral("https://kubernetes.default.svc").unwrap()),
         dialer: Arc::new(NoNodes),
         bootstrap: None,
         service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),
@@ -41,7 +42,11 @@ async fn add_node(client: &Client, name: &str, pods: usize) {
         "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": pods.to_string()}},
     }))
     .unwrap();
-    Api::all(client.clone()).create(&PostParams::default(), &node).await.unwrap();
+    let nodes = Api::<Node>::all(client.clone());
+    nodes.create(&PostParams::default(), &node).await.unwrap();
+    // Admission gives new nodes the taint `not-ready`, which the node lifecycle controller takes away.
+    let ready = Patch::Merge(json!({"spec": {"taints": null}}));
+    nodes.patch(name, &PatchParams::default(), &ready).await.unwrap();
 }
 
 async fn add_pod(client: &Client, name: &str, memory: &str) {
