@@ -1,6 +1,7 @@
 //! `wk agent`: a node that joins a control plane.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use wk_auth::BootstrapRole;
@@ -11,6 +12,7 @@ use crate::data_dir::DataDir;
 use crate::{node, registry, report, role, stop, tls};
 
 pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
+    args.node.check()?;
     let data = DataDir::open(args.data_dir)?;
     let name = node::name(args.node_name.as_deref());
     let wanted = SocketAddr::new(args.address, args.kubelet_port);
@@ -25,7 +27,7 @@ pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
             name: &name,
             address: args.address,
             port: Some(port),
-            max_pods: args.max_pods,
+            args: &args.node,
             folder: &data.folder("node")?,
         },
         client,
@@ -34,9 +36,14 @@ pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
     .await?;
     let config =
         tls::kubelet_server(&identity.ca_pem, &identity.certificate_pem, &identity.key_pem)?;
+    let serving = Arc::clone(&kubelet);
     tasks.spawn("kubelet listener", async move {
-        kubelet.serve_tls(listener, config).await.map_err(Into::into)
+        serving.serve_tls(listener, config).await.map_err(Into::into)
     });
     report::line(&format!("node {name} joined {}", identity.server));
-    stop::run_until_stopped(&tasks, |_signal| ()).await
+    stop::run_until_stopped(&tasks, |signal| {
+        report::line(&format!("{signal}: stopping; once more ends everything at once"));
+        async move { kubelet.stop_containers(args.node.shutdown_grace_period).await }
+    })
+    .await
 }

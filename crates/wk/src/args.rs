@@ -7,6 +7,8 @@ use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use wk_process::LogFormat;
 
+use crate::node_args::NodeArgs;
+
 /// The hidden first argument that turns this program into the bounded compiler child.
 pub(crate) const COMPILE: &str = "__compile";
 
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     Kubelet(AgentArgs),
     /// Run an OCI registry alone.
     Registry(RegistryArgs),
+    /// Look after the store of a control plane that does not run.
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,9 +79,8 @@ pub(crate) struct UpArgs {
     /// Name of this machine's node [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub(crate) node_name: Option<String>,
-    /// The most pods that this node takes.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PODS)]
-    pub(crate) max_pods: u32,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
     #[command(flatten)]
     pub(crate) ranges: RangeArgs,
 }
@@ -91,9 +95,6 @@ pub(crate) struct RangeArgs {
     #[arg(long, value_name = "CIDR", default_value = "127.32.0.0/16")]
     pub(crate) service_cidr: String,
 }
-
-/// Many small pods are what this program is for; Kubernetes' 110 would be in the way.
-pub(crate) const DEFAULT_MAX_PODS: u32 = 1100;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServerArgs {
@@ -136,9 +137,8 @@ pub(crate) struct AgentArgs {
     /// Folder for everything the node keeps.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The most pods that this node takes.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PODS)]
-    pub(crate) max_pods: u32,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -166,6 +166,19 @@ pub(crate) struct RegistryArgs {
     /// Address to listen on; port 0 means any free one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5000")]
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Look through the whole store: checksums, index, and every record. Changes nothing.
+    Check(StoreCheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreCheckArgs {
+    /// Folder of the control plane [default: the user's data folder, `wk` in it].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use wk_apiserver::{ApiServer, BootstrapConfig, Config, NodeDialer, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, BootstrapRole, Ca, User};
+use wk_auth::{AllowAuthenticated, BootstrapRole, Ca, TokenSigner, User};
 use wk_client::connect;
 use wk_controllers::{Controllers, ControllersConfig, Ipv4Range};
 use wk_network::{Cidr, POD_RANGE};
@@ -22,6 +22,9 @@ use crate::{identity, tls};
 
 /// Prefix length of each node's part of the pod range.
 pub(crate) const NODE_MASK: u8 = 20;
+
+/// Who the tokens of service accounts say made them.
+const TOKEN_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// A running API server with what stands behind it.
 pub(crate) struct ControlPlane {
@@ -48,7 +51,9 @@ impl ControlPlane {
         let service_cidr = service_cidr(&wanted.ranges.service_cidr)?;
         let address = wanted.listener.local_addr().context("cannot tell the server's address")?;
         let address = identity::reachable(address);
-        let ca = Arc::new(Ca::load_or_create(&data.folder("pki")?)?);
+        let pki = data.folder("pki")?;
+        let ca = Arc::new(Ca::load_or_create(&pki)?);
+        let tokens = Arc::new(TokenSigner::load_or_create(&pki, TOKEN_ISSUER)?);
         let token = identity::join_token(&data.file("token"), &ca)?;
         let nodes = Arc::new(Nodes::new(&ca)?);
         let store = open_store(data).await?;
@@ -56,6 +61,7 @@ impl ControlPlane {
             Config {
                 store: Arc::clone(&store) as Arc<dyn Store>,
                 authorizer: Arc::new(AllowAuthenticated),
+                tokens,
                 dialer: Arc::clone(&nodes) as Arc<dyn NodeDialer>,
                 bootstrap: Some(BootstrapConfig { ca: Arc::clone(&ca), token }),
                 service_cidr,

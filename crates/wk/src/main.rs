@@ -10,11 +10,13 @@ mod data_dir;
 mod dialer;
 mod identity;
 mod node;
+mod node_args;
 mod registry;
 mod report;
 mod role;
 mod server;
 mod stop;
+mod store;
 mod tls;
 mod up;
 
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, StoreCommand};
 
 fn main() -> ExitCode {
     // The compiler child is started with its own arguments and must not pay for anything else.
@@ -58,6 +60,7 @@ fn run(args: Args) -> anyhow::Result<()> {
             Command::Scheduler(args) => role::scheduler(args).await,
             Command::ControllerManager(args) => role::controller_manager(args).await,
             Command::Registry(args) => registry::run(args).await,
+            Command::Store(StoreCommand::Check(args)) => store::check(args),
         }
     });
     runtime.shutdown_background();

@@ -14,6 +14,7 @@ use wk_runtime_wasm::{WasmConfig, WasmRuntime};
 
 use crate::args;
 use crate::identity::host_name;
+use crate::node_args::NodeArgs;
 
 /// What a node is told.
 pub(crate) struct Wanted<'a> {
@@ -21,7 +22,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) address: IpAddr,
     /// Where its kubelet's API listens; `None` in the API server's own process.
     pub(crate) port: Option<u16>,
-    pub(crate) max_pods: u32,
+    pub(crate) args: &'a NodeArgs,
     pub(crate) folder: &'a Path,
 }
 
@@ -61,10 +62,12 @@ pub(crate) async fn start(
         node_ip: wanted.address,
         hostname: host_name(),
         data_dir: wanted.folder.to_owned(),
-        max_pods: wanted.max_pods,
+        max_pods: wanted.args.max_pods,
         open_files,
         port: wanted.port,
         version: wk_apiserver::Release::default().git_version,
+        log_limits: wanted.args.log_limits(),
+        image_garbage: wanted.args.image_garbage(),
     };
     let parts = Parts {
         client,

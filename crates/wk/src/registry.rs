@@ -21,7 +21,7 @@ pub(crate) async fn run(args: RegistryArgs) -> anyhow::Result<()> {
     // The registry locks its folder itself.
     let address = start(listener, &args.data_dir, &tasks)?;
     report::line(&format!("registry listens on {address}"));
-    stop::run_until_stopped(&tasks, |_signal| ()).await
+    stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }
 
 /// Opens a listener, or says which option chooses another address.

@@ -19,7 +19,7 @@ pub(crate) async fn scheduler(args: RoleArgs) -> anyhow::Result<()> {
     let tasks = TaskGroup::new("wk scheduler");
     Scheduler::run(client, SchedulerConfig::alone(), &tasks);
     report::line("scheduler runs");
-    stop::run_until_stopped(&tasks, |_signal| ()).await
+    stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }
 
 pub(crate) async fn controller_manager(args: ControllerManagerArgs) -> anyhow::Result<()> {
@@ -30,7 +30,7 @@ pub(crate) async fn controller_manager(args: ControllerManagerArgs) -> anyhow::R
     let config = controllers_config(&identity.ca_pem, &args.ranges)?;
     Controllers::run(|_user| client.clone(), config, &tasks);
     report::line("controllers run");
-    stop::run_until_stopped(&tasks, |_signal| ()).await
+    stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }
 
 /// Joins the cluster, or finds the identity of an earlier time, and connects.

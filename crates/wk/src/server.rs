@@ -31,7 +31,7 @@ pub(crate) async fn run(args: ServerArgs, parts: Parts) -> anyhow::Result<()> {
         "API server https://{address}\n\n    wk agent --server https://{address} --token-file {}\n",
         data.file("token").display()
     ));
-    let outcome = stop::run_until_stopped(&tasks, |_signal| ()).await;
+    let outcome = stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await;
     serving.close().await;
     outcome
 }

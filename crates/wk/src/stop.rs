@@ -2,27 +2,41 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
-use wk_process::TaskGroup;
+use anyhow::{Context as _, bail};
+use wk_process::{TaskGroup, Terminations};
 
 /// How long the parts of the program may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Waits for a signal or a failed task, then stops everything.
 ///
-/// `stopping` is called once, when the end begins.
-pub(crate) async fn run_until_stopped(
+/// `stopping` is called once with the name of the signal. The end begins with what it returns,
+/// which may take its time while everything else still works: requests in flight are answered, and
+/// programs end as they should. A second signal cuts that short, and ends all at once.
+pub(crate) async fn run_until_stopped<F>(
     tasks: &TaskGroup,
-    stopping: impl FnOnce(&str),
-) -> anyhow::Result<()> {
+    stopping: impl FnOnce(&str) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = ()>,
+{
+    let mut signals = Terminations::listen().context("cannot listen for signals")?;
     let failure = tokio::select! {
-        signal = wk_process::termination() => {
-            stopping(signal?);
-            None
+        signal = signals.next() => {
+            let drain = stopping(signal);
+            tokio::select! {
+                () = drain => None,
+                again = signals.next() => return Err(cut_short(tasks, again)),
+                // Worth telling, and no reason to hurry the others.
+                failure = tasks.failed() => Some(failure),
+            }
         }
         failure = tasks.failed() => Some(failure),
     };
-    let leftover = tasks.shutdown(GRACE).await;
+    let leftover = tokio::select! {
+        leftover = tasks.shutdown(GRACE) => leftover,
+        again = signals.next() => return Err(cut_short(tasks, again)),
+    };
     if let Some(failure) = failure {
         return Err(failure.into());
     }
@@ -30,4 +44,9 @@ pub(crate) async fn run_until_stopped(
         bail!("did not stop within {GRACE:?}: {}", leftover.join(", "));
     }
     Ok(())
+}
+
+fn cut_short(tasks: &TaskGroup, signal: &str) -> anyhow::Error {
+    tasks.token().cancel();
+    anyhow::anyhow!("{signal} for the second time: ended at once")
 }

@@ -1,6 +1,7 @@
 //! `wk up`: a whole cluster in one process.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use wk_auth::User;
 use wk_process::TaskGroup;
@@ -12,6 +13,7 @@ use crate::report::{self, Progress};
 use crate::{node, registry, stop};
 
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
+    args.node.check()?;
     let progress = Progress::new();
     progress.step("opening the data folder");
     let data = DataDir::open(args.data_dir)?;
@@ -34,14 +36,14 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
             name: &name,
             address: Ipv4Addr::LOCALHOST.into(),
             port: None,
-            max_pods: args.max_pods,
+            args: &args.node,
             folder: &data.folder("node")?,
         },
         control_plane.client(User::node(&name)),
         &tasks,
     )
     .await?;
-    control_plane.nodes.set_local(&name, kubelet, &tasks);
+    control_plane.nodes.set_local(&name, Arc::clone(&kubelet), &tasks);
 
     // From here on `/readyz` can answer, so the files must be there.
     write_public(&data.file("registry"), &format!("{registry}\n"))?;
@@ -55,7 +57,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         kubeconfig.display()
     ));
     let outcome = stop::run_until_stopped(&tasks, |signal| {
-        report::line(&format!("{signal}: stopping"));
+        report::line(&format!("{signal}: stopping; once more ends everything at once"));
+        async move { kubelet.stop_containers(args.node.shutdown_grace_period).await }
     })
     .await;
     serving.close().await;
