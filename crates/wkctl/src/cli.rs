@@ -125,6 +125,13 @@ mod tests {
             "wkctl wait --for=condition=Ready pod/web --timeout=60s",
             "wkctl wait pods --all --for=delete",
             "wkctl events --for pod/web -w",
+            "wkctl exec web -- ls -l",
+            "wkctl exec -it web -c main -- sh",
+            "wkctl exec -i deploy/web -q -- cat",
+            "wkctl attach -it web -c main",
+            "wkctl port-forward web 8080:80 :81",
+            "wkctl port-forward svc/web http --address 127.0.0.1,::1",
+            "wkctl cp a n/web:/tmp/a -c main --no-preserve",
             "wkctl version -o json",
             "wkctl completion bash",
             "wkctl api-resources",
@@ -134,6 +141,8 @@ mod tests {
             "wkctl patch pod web -p {} --type=merge",
             "wkctl edit cm web",
             "wkctl describe pod web",
+            "wkctl snapshot save a",
+            "wkctl snapshot restore a",
         ] {
             if let Err(error) = parsed(line) {
                 panic!("{line}: {error}");

@@ -4,6 +4,7 @@
 //! more. A second connection is made only while the first one carries a stream.
 
 mod tls;
+mod upgrade;
 
 use std::io;
 use std::sync::Arc;
@@ -11,10 +12,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, USER_AGENT};
+use futures::Stream;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, USER_AGENT,
+};
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -27,6 +32,8 @@ use crate::console::Console;
 use crate::error::{StatusError, hinted};
 use crate::kubeconfig::Access;
 
+pub(crate) use self::upgrade::Switched;
+
 /// Objects as they are.
 pub(crate) const JSON: &str = "application/json";
 /// Objects as rows for people.
@@ -35,7 +42,21 @@ pub(crate) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,app
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-type Connection = SendRequest<Full<Bytes>>;
+/// The body of a request.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+type Connection = SendRequest<Body>;
+
+/// A body that is made while it is sent.
+pub(crate) fn streamed(
+    pieces: impl Stream<Item = io::Result<Frame<Bytes>>> + Send + 'static,
+) -> Body {
+    StreamBody::new(pieces).boxed_unsync()
+}
+
+fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
 
 /// A request, less what is the same for all.
 #[derive(Clone, Debug)]
@@ -163,6 +184,33 @@ impl Client {
         Err(StatusError::new(head.status.as_u16(), &body).into())
     }
 
+    /// Puts a body of this length on a connection of its own, and reads the answer, which must be
+    /// good. It may take any time.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        length: u64,
+        body: Body,
+    ) -> anyhow::Result<Bytes> {
+        let call = Call {
+            method: Method::PUT,
+            path: path.to_owned(),
+            accept: JSON,
+            body: Some(("application/octet-stream", Bytes::new())),
+        };
+        let (mut head, _) = self.request(&call)?.into_parts();
+        head.headers.insert(CONTENT_LENGTH, length.into());
+        let mut connection = self.connect().await?;
+        let request = Request::from_parts(head, body);
+        let response = connection.send_request(request).await.with_context(|| self.broke_off())?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.with_context(|| self.broke_off())?.to_bytes();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        Err(StatusError::new(head.status.as_u16(), &body).into())
+    }
+
     fn broke_off(&self) -> String {
         format!("the connection to {} broke off", self.server())
     }
@@ -193,7 +241,7 @@ impl Client {
         Ok((response, connection))
     }
 
-    fn request(&self, call: &Call) -> anyhow::Result<Request<Full<Bytes>>> {
+    fn request(&self, call: &Call) -> anyhow::Result<Request<Body>> {
         let mut request = Request::builder()
             .method(&call.method)
             .uri(format!("{}{}", self.prefix, call.path))
@@ -210,7 +258,7 @@ impl Client {
                 body.clone()
             }
         };
-        request.body(Full::new(body)).with_context(|| format!("`{}` is not a path", call.path))
+        request.body(whole(body)).with_context(|| format!("`{}` is not a path", call.path))
     }
 
     async fn connect(&self) -> anyhow::Result<Connection> {
@@ -240,7 +288,7 @@ impl Client {
     {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // How it ends is seen by whoever waits for an answer on it.
-        self.tasks.spawn_quiet("connection", async { _ = connection.await });
+        self.tasks.spawn_quiet("connection", async { _ = connection.with_upgrades().await });
         Ok(sender)
     }
 

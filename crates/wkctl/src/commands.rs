@@ -5,17 +5,22 @@ mod api_resources;
 mod apply;
 mod cluster_info;
 mod completion;
+mod cp;
 mod create;
 mod delete;
 mod describe;
 mod edit;
 mod events;
+mod exec;
 mod get;
 mod logs;
 mod patch;
+mod port_forward;
 mod push;
 mod run;
 mod select;
+mod snapshot;
+mod streams;
 mod version;
 mod wait;
 mod writing;
@@ -33,6 +38,14 @@ pub(crate) enum Command {
     Describe(describe::DescribeArgs),
     /// Print what containers have written
     Logs(logs::LogsArgs),
+    /// Run a program in a container
+    Exec(exec::ExecArgs),
+    /// Talk to the program that a container runs
+    Attach(exec::AttachArgs),
+    /// Lead local ports into a pod
+    PortForward(port_forward::PortForwardArgs),
+    /// Copy files to and from a container
+    Cp(cp::CpArgs),
     /// Delete objects
     Delete(delete::DeleteArgs),
     /// Create objects, from files or from what is said
@@ -59,6 +72,8 @@ pub(crate) enum Command {
     ClusterInfo(cluster_info::ClusterInfoArgs),
     /// Show the versions of client and server
     Version(version::VersionArgs),
+    /// Save everything that the server stores, restore it, or check what was saved
+    Snapshot(snapshot::SnapshotArgs),
     /// Print a script that completes command lines in a shell
     Completion(completion::CompletionArgs),
 }
@@ -71,6 +86,10 @@ impl Command {
             Self::Get(args) => get::run(session, args).await,
             Self::Describe(args) => describe::run(session, args).await,
             Self::Logs(args) => logs::run(session, args).await,
+            Self::Exec(args) => exec::exec(session, args).await,
+            Self::Attach(args) => exec::attach(session, args).await,
+            Self::PortForward(args) => port_forward::run(session, args).await,
+            Self::Cp(args) => cp::run(session, args).await,
             Self::Delete(args) => delete::run(session, args).await,
             Self::Create(args) => create::run(session, args).await,
             Self::Push(args) => push::run(session, args).await,
@@ -84,6 +103,7 @@ impl Command {
             Self::ApiResources(args) => api_resources::run(session, args).await,
             Self::ClusterInfo(args) => cluster_info::run(session, args).await,
             Self::Version(args) => version::run(session, args).await,
+            Self::Snapshot(args) => snapshot::run(session, args).await,
             Self::Completion(args) => completion::run(session, &args),
         }
     }

@@ -120,6 +120,20 @@ impl fmt::Display for Hinted {
 
 impl std::error::Error for Hinted {}
 
+/// A program that was run elsewhere ended with a code that this one takes over.
+#[derive(Debug)]
+pub(crate) struct Exited {
+    pub(crate) code: i32,
+}
+
+impl fmt::Display for Exited {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "command terminated with exit code {}", self.code)
+    }
+}
+
+impl std::error::Error for Exited {}
+
 /// Several things went wrong, each for itself.
 #[derive(Debug)]
 pub(crate) struct Several(pub(crate) Vec<anyhow::Error>);
@@ -152,6 +166,9 @@ pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
             }
         }
         return blocks.concat();
+    }
+    if let Some(exited) = error.downcast_ref::<Exited>() {
+        return vec![exited.to_string()];
     }
     if let Some(status) = error.downcast_ref::<StatusError>() {
         let mut before = String::new();

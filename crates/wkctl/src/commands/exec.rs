@@ -1,0 +1,146 @@
+//! `exec` and `attach`: another program in a container, or the one that it runs.
+
+use anyhow::bail;
+use serde_json::Value;
+
+use super::streams::{self, Asked, Local, terminal};
+use crate::error::hinted;
+use crate::kinds::text;
+use crate::manifest::{self, FileArgs};
+use crate::session::Session;
+
+/// What both commands take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TalkArgs {
+    /// Container; the first one if not said
+    #[arg(short, long, value_name = "NAME")]
+    container: Option<String>,
+    /// Pass standard input on
+    #[arg(short = 'i', long)]
+    stdin: bool,
+    /// Standard input is a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Print only what the program prints
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Arguments of `exec`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExecArgs {
+    /// POD, or TYPE/NAME
+    #[arg(value_name = "POD")]
+    words: Vec<String>,
+    #[command(flatten)]
+    talk: TalkArgs,
+    #[command(flatten)]
+    files: FileArgs,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Arguments of `attach`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AttachArgs {
+    /// POD, or TYPE/NAME
+    #[arg(value_name = "POD")]
+    words: Vec<String>,
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+pub(crate) async fn exec(session: &Session, args: ExecArgs) -> anyhow::Result<()> {
+    let from_file = match manifest::read(&args.files) {
+        _ if args.files.files.is_empty() => None,
+        Ok(found) => found.into_iter().next(),
+        Err(error) => return Err(error),
+    };
+    let word = match (args.words.as_slice(), &from_file) {
+        ([word], None) => word.clone(),
+        ([], Some(object)) => {
+            let kind = text(&object.object, "/kind").to_ascii_lowercase();
+            format!("{kind}/{}", text(&object.object, "/metadata/name"))
+        }
+        ([], None) => bail!("pod, type/name or --filename must be specified"),
+        ([_, ..], _) => {
+            return Err(hinted(
+                "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
+                "everything after `--` is the command",
+            ));
+        }
+    };
+    if args.command.is_empty() {
+        bail!("you must specify at least one command for the container");
+    }
+    let pod = streams::pod(session, &word).await?;
+    streams::check_alive(&pod, "exec into")?;
+    let container =
+        streams::container(session, &pod, args.talk.container.as_deref(), args.talk.quiet)?;
+    let asked = Asked {
+        pod: &pod,
+        subresource: "exec",
+        container: text(&container, "/name"),
+        command: &args.command,
+    };
+    let tty = args.talk.terminal(session, args.talk.tty);
+    args.talk.run(session, &asked, tty).await
+}
+
+pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Result<()> {
+    let [word] = args.words.as_slice() else {
+        bail!("at least 1 argument is required for attach");
+    };
+    let pod = streams::pod(session, word).await?;
+    streams::check_alive(&pod, "attach to")?;
+    let talk = &args.talk;
+    let container = streams::container(session, &pod, talk.container.as_deref(), talk.quiet)?;
+    let name = text(&container, "/name");
+    let has_tty = container.get("tty").and_then(Value::as_bool) == Some(true);
+    if talk.tty && !has_tty && !talk.quiet {
+        let message = format!("Unable to use a TTY - container {name} did not allocate one");
+        session.console.note(message);
+    }
+    // A program with a terminal has one output, whoever attaches.
+    let tty = has_tty && talk.terminal(session, talk.stdin && terminal::is_present());
+    if tty && !talk.quiet {
+        session.console.note("If you don't see a command prompt, try pressing enter.");
+    }
+    let asked = Asked { pod: &pod, subresource: "attach", container: name, command: &[] };
+    talk.run(session, &asked, tty).await?;
+    if tty && !talk.quiet && text(&pod.object, "/spec/restartPolicy") == "Always" {
+        let pod = &pod.name;
+        session.console.note(format!(
+            "Session ended, resume using 'wkctl attach {pod} -c {name} -i -t' command when the \
+             pod is running"
+        ));
+    }
+    Ok(())
+}
+
+impl TalkArgs {
+    /// Whether there is a terminal to use, if one is wanted.
+    fn terminal(&self, session: &Session, wanted: bool) -> bool {
+        if wanted && self.stdin && !terminal::is_present() {
+            let message = "Unable to use a TTY - input is not a terminal or the right kind of file";
+            if !self.quiet {
+                session.console.note(message);
+            }
+        }
+        wanted && self.stdin && terminal::is_present()
+    }
+
+    async fn run(&self, session: &Session, asked: &Asked<'_>, tty: bool) -> anyhow::Result<()> {
+        let local = Local {
+            stdin: if self.stdin { Some(terminal::Stdin::open()?) } else { None },
+            stdout: Some(tokio::io::stdout()),
+            stderr: if tty { None } else { Some(tokio::io::stderr()) },
+            sizes: if tty { Some(terminal::Sizes::follow()?) } else { None },
+        };
+        let raw = if tty { Some(terminal::Raw::enter()?) } else { None };
+        let outcome = asked.talk(session, local).await;
+        drop(raw);
+        streams::good(outcome?)
+    }
+}
