@@ -1,18 +1,25 @@
-//! `cargo xtask deps`: the system packages that tests and examples need.
+//! `cargo xtask deps`: the system packages and clients that tests and examples need.
 
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::clients;
 use crate::examples::has_wasm_targets;
 use crate::packages::{C, JAVASCRIPT, PYTHON, RUST, TESTS, install_command, missing};
+use crate::project::Project;
 use crate::shell::{read, run, say};
 
-/// Installs what is missing, if we are root on a Debian.
+/// Installs what is missing: packages, if we are root on a Debian, then the tests' clients.
 ///
 /// # Errors
 /// Something is missing and cannot be installed from here: the error has the command to type.
-pub(crate) fn install() -> Result<()> {
+pub(crate) fn install(project: &Project) -> Result<()> {
+    install_packages()?;
+    clients::install(project)
+}
+
+fn install_packages() -> Result<()> {
     let mut wanted = vec![C, JAVASCRIPT, PYTHON, TESTS];
     if !has_wasm_targets() {
         wanted.push(RUST);

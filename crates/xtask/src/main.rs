@@ -2,14 +2,17 @@
 //!
 //! - `demo` does the main job, from sources to an answering pod;
 //! - `examples` builds the programs of `wasm-examples/`, whatever they are written in;
-//! - `deps` installs the system packages that the tests and some examples need;
+//! - `deps` installs the system packages and clients that the tests and some examples need;
 //! - `test` runs all tests, after making everything that they need;
+//! - `bench` measures, after making everything that is measured;
 //! - `check` looks at formatting, lints and the rules of the house.
 //!
 //! *Invariants*: it depends on no crate of ours, asks no question, and says in one line each what
 //! it does. Only `deps` and `test` change the machine outside `target/`.
 
+mod bench;
 mod check;
+mod clients;
 mod demo;
 mod deps;
 mod examples;
@@ -47,13 +50,18 @@ enum Task {
         #[arg(long)]
         force: bool,
     },
-    /// Installs the system packages that tests and examples need (as root; else it names them).
+    /// Installs the system packages (as root; else it names them) and clients that tests need.
     Deps,
     /// Runs every test, after installing and building what they need.
     Test {
         /// Passed on to `cargo nextest run`, for example a part of a test's name.
         #[arg(last = true)]
         nextest: Vec<String>,
+    },
+    /// Measures, on an idle machine, beside `wasmtime serve` of the same release and plain hyper.
+    Bench {
+        /// Only these of `main_job` and `api`.
+        names: Vec<String>,
     },
     /// Checks formatting, lints and the rules of the house.
     Check {
@@ -70,8 +78,9 @@ fn main() -> ExitCode {
             examples::build(&project, &names, toolchain, force)
         }
         Task::Demo(args) => demo::run(&project, &args),
-        Task::Deps => deps::install(),
+        Task::Deps => deps::install(&project),
         Task::Test { nextest } => test::run(&project, &nextest),
+        Task::Bench { names } => bench::run(&project, &names),
         Task::Check { rules_only } => check::run(&project, rules_only),
     };
     match result {

@@ -58,6 +58,7 @@ pub(crate) const TESTS: &[Package] = &[
     program("busybox-static", "busybox"),
     program("docker.io", "dockerd"),
     program("iptables", "iptables"),
+    program("openssl", "openssl"),
     program("skopeo", "skopeo"),
     program("wrk", "wrk"),
 ];

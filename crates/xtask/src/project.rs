@@ -36,6 +36,11 @@ impl Project {
         self.root.join("target/wasm-build")
     }
 
+    /// The programs that tests run in foreign clients, and what those clients are.
+    pub(crate) fn test_clients(&self) -> PathBuf {
+        self.root.join("tests/clients")
+    }
+
     /// Tools that are installed for this repository alone.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join("target/tools")

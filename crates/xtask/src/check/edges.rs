@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wk-store-etcd", &["store"]),
     ("wk-store-redb", &["store"]),
     ("wk-streams", &[]),
-    ("wkctl", &["api", "client", "oci", "patch", "schema", "streams"]),
+    ("wkctl", &["api", "client", "oci", "patch", "schema", "store", "streams"]),
 ];
 
 /// Crates that put everything together: the binary, and tests of the whole.
