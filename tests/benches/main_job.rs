@@ -1,13 +1,14 @@
 //! Prints the figures of the main job, measured on the real release binaries:
 //!
-//!     cargo xtask examples hello-http && cargo bench -p wk-tests --bench main_job
+//!     cargo xtask bench main_job
 //!
 //! - start to ready, with an empty data folder;
 //! - the start of the `wkctl apply` process to the first 200 of `hello-http`, polled each
 //!   millisecond, with the compiled form cached;
-//! - resident memory idle and with 1,000 idle pods, and the memory per pod;
+//! - resident memory idle and with 1,000 idle pods, and the memory per pod, for the control plane and
+//!   for the node apart;
 //! - requests per second and processor time per request, fresh instance and reuse, where `wrk` is
-//!   installed; against `wasmtime serve` where `WASMTIME` names one;
+//!   installed; by turns with a plain hyper server and, where `WASMTIME` names it, `wasmtime serve`;
 //! - the size of the binaries.
 //!
 //! Medians; the machine should be idle.
@@ -17,17 +18,28 @@
 #![expect(clippy::disallowed_methods, reason = "polling each millisecond is the measurement")]
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{BufRead as _, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use wk_tests::{Cluster, eventually, example, http_get, wk_path, wkctl_path};
+use wk_tests::{
+    ApiAccess, Cluster, ControlPlane, Daemon, PodRange, eventually, example, http_get, wk_path,
+    wkctl_path,
+};
 
 const APPLIES: usize = 21;
 const PODS: usize = 1_000;
 const ROUNDS: usize = 5;
+/// Makes this program the plain server.
+const PLAIN: &str = "--plain-server";
+const PAGE: &[u8] = b"Hello from WebAssembly!\n";
 
 fn main() {
+    if std::env::args().any(|argument| argument == PLAIN) {
+        plain_server();
+        return;
+    }
     for program in [wk_path(), wkctl_path()] {
         let size = std::fs::metadata(&program).unwrap().len();
         println!("size of {}: {:.1} MB", program.display(), mega(size));
@@ -41,7 +53,8 @@ fn main() {
     let image = cluster.push_example("hello-http");
     apply_to_answer(&cluster, &image);
     throughput(&mut cluster, &image);
-    density(&image);
+    drop(cluster);
+    density();
 }
 
 fn pod(name: &str, image: &str, annotations: &str) -> String {
@@ -123,13 +136,24 @@ fn throughput(cluster: &mut Cluster, image: &str) {
         ("wk, reuse", address("reuse"), Some(process)),
     ];
     let mut rivals = Vec::new();
+    let mut plain = Command::new(std::env::current_exe().unwrap())
+        .arg(PLAIN)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(plain.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    servers.push(("plain hyper", format!("http://{}/", line.trim()), Some(plain.id())));
+    rivals.push(plain);
     if let Some(wasmtime) = std::env::var_os("WASMTIME") {
-        for (name, port, more) in [
-            ("wasmtime serve", "127.0.0.1:18081", &[][..]),
-            ("wasmtime serve, reuse", "127.0.0.1:18082", &["--max-instance-reuse-count", "1000"]),
+        for (name, more) in [
+            ("wasmtime serve", &[][..]),
+            ("wasmtime serve, reuse", &["--max-instance-reuse-count", "1000"]),
         ] {
+            // It cannot say which port it was given: one that was free a moment ago.
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let child = Command::new(&wasmtime)
-                .args(["serve", "-S", "cli", "--addr", port])
+                .args(["serve", "-S", "cli", "--addr", &port.to_string()])
                 .args(more)
                 .arg(example("hello-http"))
                 .env_remove("RUST_BACKTRACE")
@@ -139,7 +163,7 @@ fn throughput(cluster: &mut Cluster, image: &str) {
                 .unwrap();
             servers.push((name, format!("http://{port}/"), Some(child.id())));
             rivals.push(child);
-            eventually("wasmtime serves", || http_get(port.parse().unwrap(), "/").ok());
+            eventually("wasmtime serves", || http_get(port, "/").ok());
         }
     }
     let mut results = vec![Vec::new(); servers.len()];
@@ -177,31 +201,109 @@ fn load(url: &str, process: u32) -> (f64, f64) {
     (field("Requests/sec:"), used.as_secs_f64() * 1e6 / field("requests in"))
 }
 
-fn density(image: &str) {
-    let mut cluster = Cluster::start();
-    let reference = cluster.push_example("hello-http");
-    assert_ne!(reference, image);
+/// What 1,000 idle pods take of the control plane and of the node, as processes of their own: (memory
+/// with them - memory idle) / 1,000, once the history has been compacted.
+fn density() {
+    let range = PodRange::take();
+    let arguments = vec!["--cluster-cidr".to_owned(), range.cidr()];
+    let mut plane = ControlPlane::start_with("server", arguments);
+    let daemon = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(wk_path());
+        command.arg(name).arg("--data-dir").arg(plane.scratch(name)).args(arguments);
+        Daemon::start(command, &plane.scratch(&format!("{name}.log")))
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = port.to_string();
+    let registry = daemon("registry", &["--listen", &listen]);
+    let text = std::fs::read_to_string(plane.kubeconfig()).unwrap();
+    let server = text.split("server: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let token = plane.data_dir().join("token").display().to_string();
+    let joined = ["--server", server, "--token-file", &token, "--node-name", "node-1"];
+    let agent = daemon("agent", &joined);
+    eventually("the node is ready", || {
+        let path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
+        (plane.kubectl(&["get", "nodes", "-o", path]).stdout == "True").then_some(())
+    });
+    let image = format!("{listen}/tests/hello-http:1");
+    eventually("the image is pushed", || {
+        let file = example("hello-http").display().to_string();
+        (plane.wkctl(&["push", &file, &image]).code == 0).then_some(())
+    });
+    compact(&plane);
     settle();
-    let idle = cluster.daemon().resident_kib();
+    let idle = [plane.daemon().resident_kib(), agent.resident_kib()];
     let mut manifest = String::new();
     for number in 0..PODS {
-        write!(manifest, "{}", pod(&format!("web-{number}"), &reference, "")).unwrap();
+        write!(manifest, "{}", pod(&format!("web-{number}"), &image, "")).unwrap();
     }
+    let file = plane.scratch("pods.yaml");
+    std::fs::write(&file, manifest).unwrap();
     let start = Instant::now();
-    cluster.apply(&manifest);
+    plane.wkctl(&["apply", "-f", file.to_str().unwrap()]).ok();
     eventually("all pods are ready", || {
         let path = "jsonpath={.items[*].status.containerStatuses[0].ready}";
-        let ready = cluster.kubectl(&["get", "pods", "-o", path, "--chunk-size=0"]).stdout;
+        let ready = plane.kubectl(&["get", "pods", "-o", path, "--chunk-size=0"]).stdout;
         (ready.split_whitespace().filter(|word| *word == "true").count() == PODS).then_some(())
     });
     println!("{PODS} pods, apply to all ready: {} ms", start.elapsed().as_millis());
     settle();
-    let full = cluster.daemon().resident_kib();
-    println!(
-        "resident with {PODS} pods: {:.1} MiB, {:.1} KiB a pod (watch window included)",
-        mebi(full),
-        f64::from(u32::try_from(full.saturating_sub(idle)).unwrap()) / 1_000.0
-    );
+    let full = [plane.daemon().resident_kib(), agent.resident_kib()];
+    compact(&plane);
+    let compacted = [plane.daemon().resident_kib(), agent.resident_kib()];
+    let names = ["control plane, with caches and events", "node, runtime and kubelet"];
+    for (index, name) in names.into_iter().enumerate() {
+        let each =
+            |now: u64| f64::from(u32::try_from(now.saturating_sub(idle[index])).unwrap()) / 1_000.0;
+        println!(
+            "{name}: idle {:.1} MiB, with {PODS} pods {:.1} MiB: {:.1} KiB a pod; before compaction {:.1}",
+            mebi(idle[index]),
+            mebi(compacted[index]),
+            each(compacted[index]),
+            each(full[index]),
+        );
+    }
+    drop((agent, registry));
+}
+
+/// Has the control plane forget its history, as it does by itself after five minutes.
+fn compact(plane: &ControlPlane) {
+    let access = ApiAccess::of(&plane.kubeconfig());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let path = "/maintenance/v1/compaction";
+        let answer = access.open().await.send(http::Method::POST, path, bytes::Bytes::new()).await;
+        assert_eq!(answer.status(), http::StatusCode::OK, "{:?}", answer.body());
+    });
+}
+
+/// The plainest of servers, as a process of its own: what the network stack and HTTP cost.
+fn plain_server() {
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        let tasks = wk_process::TaskGroup::new("connections");
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            tasks.spawn_quiet("connection", async {
+                let service = hyper::service::service_fn(|_request| async {
+                    let body = http_body_util::Full::new(bytes::Bytes::from_static(PAGE));
+                    Ok::<_, std::convert::Infallible>(http::Response::new(body))
+                });
+                let stream = hyper_util::rt::TokioIo::new(stream);
+                // How a connection ends is the client's business.
+                _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(stream, service)
+                    .await;
+            });
+        }
+    });
 }
 
 /// Lets queued status writes and events end.

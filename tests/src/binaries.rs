@@ -3,6 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use crate::tool;
+
 /// The folder that cargo put this test's own executable into, two levels up: `target/PROFILE`.
 fn profile_folder() -> PathBuf {
     let own = env::current_exe().expect("a test knows its own path");
@@ -35,18 +37,12 @@ pub fn wkctl_path() -> PathBuf {
     built("wkctl")
 }
 
-/// The stock client: what `KUBECTL` names, else `kubectl`.
+/// The stock client: what `KUBECTL` names, else the newest that `cargo xtask deps` installs.
 ///
 /// # Panics
 /// If there is none.
 pub fn kubectl_path() -> PathBuf {
-    if let Some(named) = env::var_os("KUBECTL") {
-        return named.into();
-    }
-    env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .map(|folder| folder.join("kubectl"))
-        .find(|path| path.exists())
-        .expect("`kubectl` is needed for this test, and is not on the PATH")
+    env::var_os("KUBECTL").map_or_else(|| tool("kubernetes-1.37/kubectl"), PathBuf::from)
 }
 
 /// An example guest that `cargo xtask examples` has built.

@@ -17,8 +17,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Runs `command` with nothing on its standard input.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run(command: Command) -> Self {
+        Self::of(command, "")
+    }
+
     /// Runs `command` with `input` as its standard input.
-    pub(crate) fn of(mut command: Command, input: &str) -> Self {
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn of(mut command: Command, input: &str) -> Self {
         let text = format!("{command:?}");
         let mut child = command
             .stdin(Stdio::piped())

@@ -3,21 +3,29 @@
 //! A test starts its own cluster in a temporary folder, on free ports and in a pod range that no
 //! other test uses at the time, and everything it started ends with it.
 
+mod api_client;
 mod binaries;
 mod cluster;
 mod command;
+mod control_plane;
 mod http;
 mod pod_range;
 mod process;
-mod venv;
+mod stock;
+mod table;
+mod tools;
 
+pub use api_client::{ApiAccess, ApiConnection};
 pub use binaries::{example, kubectl_path, wk_path, wkctl_path};
 pub use cluster::{Cluster, Options};
 pub use command::Answer;
+pub use control_plane::ControlPlane;
 pub use http::{HttpAnswer, http_get};
 pub use pod_range::PodRange;
 pub use process::Daemon;
-pub use venv::python_with;
+pub use stock::Kubectl;
+pub use table::matches;
+pub use tools::{client_file, run_javascript, run_python, tool};
 
 use std::time::{Duration, Instant};
 

@@ -78,6 +78,16 @@ impl Daemon {
         self.wait()
     }
 
+    /// Asks it to end as Ctrl-C does, and does not wait.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Asks it to end as a service manager does, and does not wait.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).expect("process ids are small");
         if let Some(id) = Pid::from_raw(id) {

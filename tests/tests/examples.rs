@@ -28,7 +28,7 @@ fn apply(cluster: &Cluster, name: &str) -> String {
 #[test]
 fn the_http_examples_answer() {
     let cluster = Cluster::start();
-    for name in ["hello-http", "hello-c", "hello-js", "hello-python"] {
+    for name in ["hello-http", "hello-http-p3", "hello-c", "hello-js", "hello-python"] {
         let pod = apply(&cluster, name);
         let answer = cluster.page(&pod, 8080, "/");
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);
@@ -37,12 +37,17 @@ fn the_http_examples_answer() {
 }
 
 #[test]
-fn hello_cli_prints_and_ends() {
+fn the_commands_print_and_end() {
     let cluster = Cluster::start();
-    let pod = apply(&cluster, "hello-cli");
-    cluster.pod_in_phase(&pod, "Succeeded");
-    let log = cluster.wkctl(&["logs", &pod]).ok();
-    assert!(log.contains("from WebAssembly"), "{log}");
+    for name in ["hello-cli", "hello-cli-p3"] {
+        let pod = apply(&cluster, name);
+        cluster.pod_in_phase(&pod, "Succeeded");
+        let log = cluster.wkctl(&["logs", &pod]).ok();
+        assert_eq!(
+            log, "Good morning from WebAssembly!\nargument 1: one\nargument 2: two\n",
+            "{name}"
+        );
+    }
 }
 
 #[test]
