@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -9,6 +10,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams, WatchEvent, WatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::{Client, ResourceExt as _};
+use tokio::sync::Notify;
 use wk_client::connect;
 use wk_tests::{ControlPlane, PATIENCE};
 
@@ -36,6 +38,7 @@ struct Seen {
     highest: Arc<Mutex<u64>>,
     /// How many lists were complete.
     lists: Arc<Mutex<usize>>,
+    changed: Arc<Notify>,
 }
 
 impl Seen {
@@ -74,6 +77,7 @@ impl Seen {
                     self.known.lock().unwrap().remove(&object.name_any());
                 }
             }
+            self.changed.notify_waiters();
         }
     }
 
@@ -86,8 +90,13 @@ impl Seen {
         let expected: BTreeMap<String, String> =
             expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
         let reached = async {
-            while self.values() != expected {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            loop {
+                let mut changed = pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if self.values() == expected {
+                    break;
+                }
+                changed.await;
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, reached).await.is_ok();
