@@ -38,6 +38,17 @@ pub const SERVICE_ACCOUNT_UID_ANNOTATION: &str = "kubernetes.io/service-account.
 /// The annotation of a Deployment or ReplicaSet that holds its revision.
 pub const DEPLOYMENT_REVISION_ANNOTATION: &str = "deployment.kubernetes.io/revision";
 
+/// The annotation of a claim that names the node on which its first pod will run.
+pub const SELECTED_NODE_ANNOTATION: &str = "volume.kubernetes.io/selected-node";
+/// The annotation of a claim or volume whose other half was named by the binder and not by a user.
+pub const BOUND_BY_CONTROLLER_ANNOTATION: &str = "pv.kubernetes.io/bound-by-controller";
+/// The annotation of a claim that was bound once, and is lost if its volume goes.
+pub const BIND_COMPLETED_ANNOTATION: &str = "pv.kubernetes.io/bind-completed";
+/// The annotation of a volume that names what made it.
+pub const PROVISIONED_BY_ANNOTATION: &str = "pv.kubernetes.io/provisioned-by";
+/// The annotation of the storage class of claims that name none.
+pub const DEFAULT_STORAGE_CLASS_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-class";
+
 /// The finalizer in `spec.finalizers` of every namespace.
 pub const KUBERNETES_FINALIZER: &str = "kubernetes";
 /// The finalizer under which an object waits for its dependents to become orphans.
@@ -78,3 +89,13 @@ pub const OUR_DOMAIN: &str = "wk.dev";
 /// The annotation of a pod that says whether an instance serves one request or many:
 /// `request` (default) or `reuse`.
 pub const WASM_INSTANCE_ANNOTATION: &str = "wasm.wk.dev/instance";
+/// What makes volumes of folders on the nodes.
+pub const LOCAL_PATH_PROVISIONER: &str = "wk.dev/local-path";
+/// The annotation of a node that names the folder in which it keeps volumes of
+/// [`LOCAL_PATH_PROVISIONER`].
+pub const LOCAL_PATH_FOLDER_ANNOTATION: &str = "wk.dev/local-path-folder";
+/// The annotation of a volume of [`LOCAL_PATH_PROVISIONER`] whose folder its node has made.
+pub const LOCAL_PATH_MADE_ANNOTATION: &str = "wk.dev/local-path-made";
+/// The finalizer under which a volume of [`LOCAL_PATH_PROVISIONER`] waits until its node has removed
+/// its folder.
+pub const LOCAL_PATH_FINALIZER: &str = "wk.dev/local-path";

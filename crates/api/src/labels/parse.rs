@@ -132,11 +132,11 @@ impl<'a> Parser<'a> {
             }
         }
         let mut values = BTreeSet::new();
-        if self.peek() == Token::Sign(")") {
-            self.next();
-            return Ok(values);
+        match self.peek() {
+            Token::Word(_) | Token::Sign("," | ")") => {}
+            other => return unexpected(other, "',', ')' or identifier"),
         }
-        // An empty place beside a comma is the empty value: `(,)`, `(a,)`.
+        // An empty place is the empty value: `()`, `(,)`, `(a,)`.
         loop {
             match self.peek() {
                 Token::Word(value) => {

@@ -31,6 +31,8 @@ fn selects_by_labels() {
     check("app>6", &labels, false);
     check("in=x", &labels, false);
     check("app in (in,web)", &labels, true);
+    check("app in ()", &labels, false);
+    check("gone notin ()", &labels, true);
 }
 
 #[test]
@@ -48,7 +50,13 @@ fn refuses_as_kubernetes_does() {
         "unable to parse requirement: <nil>: Invalid value: \"-a\": name part must consist of"
     ));
     assert!(fault("a=-").contains("values[0][a]: Invalid value: \"-\": a valid label must be"));
-    assert!(fault("a in ()").contains("values set can't be empty"));
+    let open = "unable to parse requirement: found '', expected: ',', ')' or identifier";
+    assert_eq!(fault("a in ("), open);
+    assert_eq!(fault("a in (b"), "unable to parse requirement: found '', expected: ',' or ')'");
+    assert_eq!(
+        fault("a in (b,"),
+        "unable to parse requirement: found '', expected: ',', or identifier"
+    );
 }
 
 #[test]
