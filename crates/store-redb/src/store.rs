@@ -159,6 +159,11 @@ impl Drop for RedbStore {
 
 #[async_trait]
 impl Store for RedbStore {
+    fn is_shared(&self) -> bool {
+        // The file is locked.
+        false
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         self.reader.entry(key).await
     }

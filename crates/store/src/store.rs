@@ -97,6 +97,11 @@ pub trait Store: Debug + Send + Sync + 'static {
         at_least: Revision,
     ) -> Result<Revision, StoreError>;
 
+    /// Whether other processes may write to the same store while this one uses it.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// The current revision, and the request that every watch says [`WatchItem::Progress`] once it
     /// has delivered everything up to it.
     ///
