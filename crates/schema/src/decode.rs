@@ -9,6 +9,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation>
 
+mod plain;
 mod reader;
 mod syntax;
 
@@ -18,6 +19,7 @@ use serde::de::{DeserializeSeed as _, IntoDeserializer as _};
 use serde_json::Value;
 
 use crate::table::Message;
+use plain::Plain;
 use reader::{Reader, ValueSeed};
 
 pub(crate) use reader::{empty, schema_type};
@@ -136,6 +138,20 @@ pub fn decode_value(
         .deserialize(value.into_deserializer())
         .map_err(|error| DecodeError::Syntax(error.to_string()))?;
     reader.finish(root)
+}
+
+/// Reads JSON of any form. Of duplicate fields the last counts; they are reported.
+///
+/// # Errors
+/// [`DecodeError::Syntax`], in the words of Go.
+pub fn parse(text: &[u8]) -> Result<(Value, Vec<Warning>), DecodeError> {
+    let (mut path, mut warnings) = (String::new(), Vec::new());
+    let mut input = serde_json::Deserializer::from_slice(text);
+    let value = Plain { path: &mut path, warnings: &mut warnings }
+        .deserialize(&mut input)
+        .and_then(|value| input.end().map(|()| value))
+        .map_err(|error| DecodeError::Syntax(syntax::wording(text, &error)))?;
+    Ok((value, warnings))
 }
 
 /// The `apiVersion` and `kind` of a body, empty where absent.
