@@ -22,6 +22,9 @@ use crate::websocket::{self, ByteTunnel, ChannelWire, Encoding};
 const WAITING: usize = 64;
 /// How long the second of a pair of streams may take.
 const PAIRING: Duration = Duration::from_secs(30);
+/// How long a client may still send to a port that has nothing more to say, where neither can tell the
+/// other; as long as it is elsewhere.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The most bytes of an error that are read.
 const MAX_ERROR: u64 = 64 << 10;
 
@@ -95,7 +98,7 @@ impl ForwardServer {
                 if pair.data.write_all(&number).await.is_ok()
                     && pair.error.write_all(&number).await.is_ok()
                 {
-                    pair.join(dial).await;
+                    pair.join_whole(dial).await;
                 }
             });
         }
@@ -225,11 +228,43 @@ impl Pair {
                 // Either end may go away at any time; both are closed then, which tells the client.
                 let _moved = tokio::io::copy_bidirectional(&mut self.data, &mut target).await;
             }
-            Err(message) => {
-                // A client that has gone needs no error.
-                let _told = self.error.write_all(message.as_bytes()).await;
+            Err(message) => self.refuse(&message).await,
+        }
+    }
+
+    /// Connects the port and moves bytes until it has nothing more to say. The channel protocols have
+    /// no word for the end of one direction: a client learns from the end of the session that there
+    /// is nothing more to read, and would wait for it for ever if the session waited for the client.
+    async fn join_whole<T, F>(mut self, dial: &(impl Fn(u16) -> F + Sync))
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        F: Future<Output = Result<T, String>>,
+    {
+        let target = match dial(self.port).await {
+            Ok(target) => target,
+            Err(message) => return self.refuse(&message).await,
+        };
+        let (mut answers, mut port) = tokio::io::split(target);
+        let (mut asked, mut client) = tokio::io::split(&mut self.data);
+        let mut forth = pin!(async {
+            let _moved = tokio::io::copy(&mut asked, &mut port).await;
+            // What can no longer be written to is seen by the other direction.
+            let _ended = port.shutdown().await;
+        });
+        let mut back = pin!(tokio::io::copy(&mut answers, &mut client));
+        tokio::select! {
+            _moved = &mut back => {
+                let _in_time = tokio::time::timeout(LAST_WORDS, forth).await;
+            }
+            () = &mut forth => {
+                let _moved = back.await;
             }
         }
+    }
+
+    async fn refuse(mut self, why: &str) {
+        // A client that has gone needs no error.
+        let _told = self.error.write_all(why.as_bytes()).await;
     }
 }
 

@@ -4,7 +4,11 @@
 
 use std::io;
 
+use futures::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use wk_streams::{
     ForwardClient, ForwardError, ForwardProtocol, ForwardServer, Outcome, RemoteClient, RemoteEnds,
     RemoteProtocol, RemoteServer, Size, StreamSet,
@@ -159,4 +163,34 @@ async fn ports_are_forwarded_over_spdy() {
 #[tokio::test]
 async fn ports_are_forwarded_over_spdy_in_a_websocket() {
     forwards(true).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_channels_is_told_when_a_port_has_said_all() {
+    // It is open for more, which nobody sends.
+    let held = tokio::sync::Mutex::new(Vec::new());
+    let dial = |_port| async {
+        let (near, mut far) = pipe();
+        far.write_all(b"hello").await.unwrap();
+        far.shutdown().await.unwrap();
+        held.lock().await.push(far);
+        Ok::<_, String>(near)
+    };
+    let (ours, theirs) = pipe();
+    let server = ForwardServer { protocol: ForwardProtocol::Channels, ports: vec![7] };
+    let client = async {
+        let mut socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let mut heard = Vec::new();
+        while let Some(message) = socket.next().await {
+            match message.unwrap() {
+                Message::Binary(bytes) => heard.push(bytes.to_vec()),
+                Message::Close(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        heard
+    };
+    let (served, heard) = tokio::join!(server.serve(theirs, dial), client);
+    served.unwrap();
+    assert_eq!(heard, [&[0, 7, 0][..], &[1, 7, 0], b"\0hello"]);
 }
