@@ -116,11 +116,12 @@ impl TaskGroup {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.shared.tracker.spawn(async move {
-            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+        // Not an `async` block, which would hold the task twice: there are thousands of idle ones.
+        self.shared.tracker.spawn(AssertUnwindSafe(task).catch_unwind().map(move |outcome| {
+            if let Err(panic) = outcome {
                 error!(task = name, reason = panic_message(&*panic), "task panicked");
             }
-        });
+        }));
     }
 
     /// Waits until a task of the group ends unasked; pending for ever while none does.
