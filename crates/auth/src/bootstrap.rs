@@ -110,6 +110,8 @@ pub enum BootstrapRole {
     CloudControllerManager,
     /// A service proxy.
     Proxy,
+    /// What acts as many nodes that run nothing.
+    NodeSimulator,
 }
 
 impl BootstrapRole {
@@ -123,6 +125,7 @@ impl BootstrapRole {
             "controller-manager" => Some(Self::ControllerManager),
             "cloud-controller-manager" => Some(Self::CloudControllerManager),
             "proxy" => Some(Self::Proxy),
+            "node-simulator" => Some(Self::NodeSimulator),
             _ => None,
         }
     }
@@ -135,6 +138,7 @@ impl BootstrapRole {
             Self::ControllerManager => "controller-manager",
             Self::CloudControllerManager => "cloud-controller-manager",
             Self::Proxy => "proxy",
+            Self::NodeSimulator => "node-simulator",
         }
     }
 
@@ -149,6 +153,7 @@ impl BootstrapRole {
                 User::authenticated("system:cloud-controller-manager", none)
             }
             Self::Proxy => User::authenticated("system:kube-proxy", none),
+            Self::NodeSimulator => User::authenticated("system:node-simulator", none),
         }
     }
 }

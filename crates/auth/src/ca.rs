@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
+    SerialNumber,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +20,7 @@ use crate::{User, write_private};
 const LEAF_LIFE: Duration = Duration::from_hours(24 * 365);
 const CA_LIFE: Duration = Duration::from_hours(24 * 3650);
 /// Certificates are valid from a little before they are made, for clocks that are behind.
-const BACKDATED: Duration = Duration::from_mins(5);
+pub(crate) const BACKDATED: Duration = Duration::from_mins(5);
 
 const CERTIFICATE_FILE: &str = "ca.crt";
 const KEY_FILE: &str = "ca.key";
@@ -43,6 +44,14 @@ pub enum CaError {
         /// What is wrong.
         source: rcgen::Error,
     },
+    /// Certificate and key are of different authorities.
+    #[error("key `{key}` does not belong to certificate `{certificate}`")]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
     /// A certificate could not be made.
     #[error("cannot issue a certificate for `{subject}`")]
     Issue {
@@ -54,6 +63,12 @@ pub enum CaError {
     /// A certificate request could not be read.
     #[error("certificate request is not valid")]
     Request(#[source] rcgen::Error),
+    /// A certificate cannot be for this.
+    #[error("unrecognized usage `{usage}`")]
+    Usage {
+        /// What was asked for.
+        usage: String,
+    },
 }
 
 /// A certificate and its private key, both PEM.
@@ -176,6 +191,39 @@ impl Ca {
         Ok(Self { certificate_pem, certificate_der, issuer })
     }
 
+    /// Loads an authority from a PEM certificate and its PEM key; nothing is made.
+    ///
+    /// # Errors
+    /// [`CaError::File`], [`CaError::Damaged`], [`CaError::Pair`].
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, CaError> {
+        let (certificate_pem, key_pem) = (read(certificate)?, read(key)?);
+        let damaged = |source| CaError::Damaged { folder: certificate.to_owned(), source };
+        let ca = Self::from_pem(certificate_pem, &key_pem).map_err(damaged)?;
+        if !ca.is_pair() {
+            let (certificate, key) = (certificate.to_owned(), key.to_owned());
+            return Err(CaError::Pair { certificate, key });
+        }
+        Ok(ca)
+    }
+
+    /// Whether the key is the certificate's.
+    fn is_pair(&self) -> bool {
+        let own = self.issuer.key().subject_public_key_info();
+        x509_parser::parse_x509_certificate(&self.certificate_der)
+            .is_ok_and(|(_, certificate)| certificate.public_key().raw == own)
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
+    /// When the authority's certificate ends.
+    pub(crate) fn ends(&self) -> SystemTime {
+        let seconds = x509_parser::parse_x509_certificate(&self.certificate_der)
+            .map_or(0, |(_, certificate)| certificate.validity().not_after.timestamp());
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+
     /// The authority's certificate, PEM.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -183,11 +231,7 @@ impl Ca {
 
     /// SHA-256 of the certificate's DER form, in lower-case hexadecimal.
     pub fn hash(&self) -> String {
-        use std::fmt::Write as _;
-        Sha256::digest(&self.certificate_der).iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-            text
-        })
+        sha256(&self.certificate_der)
     }
 
     /// A client certificate with a new key for `user`.
@@ -242,6 +286,15 @@ impl Ca {
         };
         issued().map_err(|source| CaError::Issue { subject: subject.to_owned(), source })
     }
+}
+
+/// The SHA-256 of bytes, in lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
 }
 
 fn params_for(user: &User, reached_as: &ServerNames) -> Result<CertificateParams, rcgen::Error> {
@@ -318,8 +371,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ca = Ca::load_or_create(folder.path()).unwrap();
         let issued = ca.issue_client(&User::node("edge-1")).unwrap();
-        let user = user_from_certificate(&der(&issued.certificate_pem)).unwrap();
+        let certificate = der(&issued.certificate_pem);
+        let mut user = user_from_certificate(&certificate).unwrap();
+        let id = user.extra.remove(User::CREDENTIAL_ID).unwrap();
         assert_eq!(user, User::node("edge-1"));
+        assert_eq!(id, [format!("X509SHA256={}", sha256(&certificate))]);
     }
 
     #[test]
@@ -329,7 +385,21 @@ mod tests {
         let request = CertificateRequest::generate("system:masters").unwrap();
         let signed =
             ca.sign(&request.request_pem, &User::node("edge-1"), &ServerNames::default()).unwrap();
-        assert_eq!(user_from_certificate(&der(&signed)).unwrap(), User::node("edge-1"));
+        let mut user = user_from_certificate(&der(&signed)).unwrap();
+        user.extra.clear();
+        assert_eq!(user, User::node("edge-1"));
+    }
+
+    #[test]
+    fn a_key_of_another_authority_is_refused() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Ca::load_or_create(one.path()).unwrap();
+        Ca::load_or_create(other.path()).unwrap();
+        let certificate = one.path().join(CERTIFICATE_FILE);
+        let loaded = Ca::load(&certificate, &one.path().join(KEY_FILE)).unwrap();
+        assert_eq!(loaded.hash(), first.hash());
+        let error = Ca::load(&certificate, &other.path().join(KEY_FILE)).unwrap_err();
+        assert!(matches!(error, CaError::Pair { .. }), "{error}");
     }
 
     #[test]

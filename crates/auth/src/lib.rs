@@ -9,6 +9,8 @@ mod bootstrap;
 mod ca;
 mod files;
 mod service_account;
+mod signing;
+mod unverified;
 mod user;
 
 pub use authorizer::{AllowAuthenticated, Attributes, Authorizer, Decision, Rule, Rules};
@@ -16,4 +18,6 @@ pub use bootstrap::{BootstrapRole, BootstrapToken, TokenError};
 pub use ca::{Ca, CaError, CertificateRequest, Issued, ServerNames};
 pub use files::write_private;
 pub use service_account::{Binding, Claims, Reference, TokenFault, TokenKeyError, TokenSigner};
+pub use signing::RequestedNames;
+pub use unverified::UnverifiedServer;
 pub use user::{User, user_from_certificate};

@@ -169,7 +169,7 @@ impl Claims {
             say("node-uid", &node.uid);
         }
         if !self.jti.is_empty() {
-            say("credential-id", &format!("JTI={}", self.jti));
+            user.extra.insert(User::CREDENTIAL_ID.to_owned(), vec![format!("JTI={}", self.jti)]);
         }
         user
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::ca::sha256;
+
 /// Who makes a request, as Kubernetes names it.
 ///
 /// Spec: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/>
@@ -33,6 +35,9 @@ impl User {
 
     /// The group of all service accounts; those of a namespace have one with its name, too.
     pub const SERVICE_ACCOUNTS: &'static str = "system:serviceaccounts";
+
+    /// The fact that tells which certificate or token was shown.
+    pub const CREDENTIAL_ID: &'static str = "authentication.kubernetes.io/credential-id";
 
     /// A user who proved to be `name`, with `system:authenticated` added to the groups.
     pub fn authenticated<I, S>(name: impl Into<String>, groups: I) -> Self
@@ -73,7 +78,8 @@ impl User {
     }
 }
 
-/// The user that a verified client certificate stands for: its common name and organisations.
+/// The user that a verified client certificate stands for: its common name and organisations, and
+/// as a fact the hash of the certificate.
 ///
 /// `None` if the certificate cannot be read or has no common name.
 pub fn user_from_certificate(der: &[u8]) -> Option<User> {
@@ -81,5 +87,8 @@ pub fn user_from_certificate(der: &[u8]) -> Option<User> {
     let subject = certificate.subject();
     let name = subject.iter_common_name().next()?.as_str().ok()?;
     let groups = subject.iter_organization().filter_map(|group| group.as_str().ok());
-    Some(User::authenticated(name, groups))
+    let mut user = User::authenticated(name, groups);
+    let id = format!("X509SHA256={}", sha256(der));
+    user.extra.insert(User::CREDENTIAL_ID.to_owned(), vec![id]);
+    Some(user)
 }
