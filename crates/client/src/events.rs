@@ -5,6 +5,8 @@
 //! under way for each, and the server's pace decides how many repeats one write covers.
 
 mod correlate;
+mod pace;
+mod spam;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,15 +22,17 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 use wk_api::well_known::DEFAULT_NAMESPACE;
 use wk_process::TaskGroup;
 
 use crate::error_chain;
 use correlate::{Correlator, Sighting};
+use pace::Pace;
 
 /// How many events may wait to be looked at; more are dropped and counted.
-const QUEUE: usize = 4096;
+const QUEUE: usize = 16_384;
 /// How many writes are under way at once.
 const WRITES: usize = 32;
 /// Attempts to write one state of one event.
@@ -193,18 +197,23 @@ struct Writer {
 async fn write_all(writer: Arc<Writer>, mut receiver: mpsc::Receiver<Published>) {
     let mut correlator = Correlator::default();
     let mut writing = FuturesUnordered::new();
+    let mut pace = Pace::new(Instant::now());
     loop {
         let free = writing.len() < WRITES;
+        let due = pace.next();
+        let is_due = due <= Instant::now();
         let next = tokio::select! {
             Some((subject, sighting, written)) = writing.next(), if !writing.is_empty() => {
                 correlator.written(&subject, &sighting, written)
             }
-            published = receiver.recv(), if free => match published {
+            published = receiver.recv(), if free && is_due => match published {
                 Some(published) => correlator.seen(published),
                 None => return,
             },
+            () = tokio::time::sleep_until(due), if free && !is_due => continue,
         };
         if let Some((subject, sighting)) = next {
+            pace.count(Instant::now());
             let writer = Arc::clone(&writer);
             writing.push(async move {
                 let written = writer.write(&subject, &sighting).await;
