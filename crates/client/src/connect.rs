@@ -8,6 +8,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
+use tower::limit::ConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, Service, ServiceExt as _};
 use wk_auth::User;
@@ -16,6 +17,10 @@ use wk_auth::User;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to begin its answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// How many requests wait for the beginning of their answers at once; each needs a connection of its
+/// own, and connections are kept. More wait their turn: a thousand pods that start together must not
+/// leave a hundred connections behind.
+const REQUESTS_AT_ONCE: usize = 16;
 /// How long an answer may pause; longer than any watch, which servers end after five minutes.
 const READ_TIMEOUT: Duration = Duration::from_secs(330);
 
@@ -128,7 +133,8 @@ fn build(mut config: Config) -> Result<Client, ConnectError> {
     let server = config.cluster_url.to_string();
     let builder = ClientBuilder::try_from(config)
         .map_err(|source| ConnectError::Tls { server, source: Box::new(source) })?;
-    Ok(builder.with_layer(&TimeoutLayer::new(ANSWER_TIMEOUT)).build())
+    let turns = ConcurrencyLimitLayer::new(REQUESTS_AT_ONCE);
+    Ok(builder.with_layer(&TimeoutLayer::new(ANSWER_TIMEOUT)).with_layer(&turns).build())
 }
 
 /// Names ring as the process's TLS implementation, which rustls demands where a build has several.

@@ -2,6 +2,7 @@
 
 mod cache;
 mod changes;
+mod pauses;
 mod progress;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use wk_process::TaskGroup;
 use crate::error_chain;
 use cache::Cache;
 pub use changes::Changes;
+use pauses::Pauses;
 pub use progress::Mark;
 use progress::Progress;
 
@@ -40,6 +42,7 @@ pub struct Informer<T> {
 
 struct Shared<T> {
     cache: RwLock<Cache<T>>,
+    indexers: Mutex<Vec<Listener>>,
     listeners: Mutex<Vec<Listener>>,
     ready: watch::Sender<bool>,
     progress: Arc<Progress>,
@@ -104,7 +107,7 @@ impl<T: Send + Sync + 'static> Informer<T> {
         let shared = Arc::clone(&informer.shared);
         let token = group.token();
         group.spawn(format!("informer {plural}"), async move {
-            let stream = watcher::watcher(api, config.streaming_lists()).default_backoff();
+            let stream = watcher::watcher(api, config.streaming_lists()).backoff(Pauses::default());
             let mut stream = std::pin::pin!(stream);
             loop {
                 let event = tokio::select! {
@@ -142,6 +145,7 @@ impl<T: Send + Sync + 'static> Informer<T> {
         Self {
             shared: Arc::new(Shared {
                 cache: RwLock::new(Cache::default()),
+                indexers: Mutex::new(Vec::new()),
                 listeners: Mutex::new(Vec::new()),
                 ready: watch::Sender::new(false),
                 progress: Arc::default(),
@@ -158,12 +162,14 @@ impl<T: Send + Sync + 'static> Informer<T> {
     /// Puts an object into the cache by hand.
     pub fn put(&self, key: &NamespacedName, object: T) {
         self.shared.cache.write().put(key.clone(), Some(object));
+        self.shared.index([key]);
         self.shared.tell([key]);
     }
 
     /// Takes an object out of the cache by hand.
     pub fn remove(&self, key: &NamespacedName) {
         if self.shared.cache.write().put(key.clone(), None) {
+            self.shared.index([key]);
             self.shared.tell([key]);
         }
     }
@@ -217,6 +223,16 @@ impl<T: Send + Sync + 'static> Informer<T> {
         self.len() == 0
     }
 
+    /// Calls `indexer` like a listener of [`Informer::on_change`], but before any of those and before
+    /// a [`Mark`] counts the change as seen: whoever waits for a mark finds an index up to date, too.
+    pub fn index(&self, indexer: impl Fn(&NamespacedName) + Send + Sync + 'static) {
+        let mut indexers = self.shared.indexers.lock();
+        for key in self.keys() {
+            indexer(&key);
+        }
+        indexers.push(Box::new(indexer));
+    }
+
     /// Calls `listener` with the name of every object there is, and then with each one that
     /// appears, changes or goes, after the cache shows it.
     ///
@@ -257,6 +273,7 @@ impl<T> Shared<T> {
             }
             Event::InitDone => {
                 let changed = self.cache.write().end_list();
+                self.index(&changed);
                 self.progress.list_ends();
                 self.tell(&changed);
                 self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
@@ -265,18 +282,31 @@ impl<T> Shared<T> {
                 let (key, revision) = (key_of(&object), revision_of(&object));
                 let object = project(object);
                 let is_change = self.cache.write().put_at(key.clone(), revision, object);
-                self.progress.seen(revision);
-                if is_change {
-                    self.tell([&key]);
-                }
+                self.changed(&key, is_change, revision);
             }
             Event::Delete(object) => {
                 let (key, revision) = (key_of(&object), revision_of(&object));
                 let is_change = self.cache.write().put(key.clone(), None);
-                self.progress.seen(revision);
-                if is_change {
-                    self.tell([&key]);
-                }
+                self.changed(&key, is_change, revision);
+            }
+        }
+    }
+
+    fn changed(&self, key: &NamespacedName, is_change: bool, revision: u64) {
+        if is_change {
+            self.index([key]);
+        }
+        self.progress.seen(revision);
+        if is_change {
+            self.tell([key]);
+        }
+    }
+
+    fn index<'a>(&self, keys: impl IntoIterator<Item = &'a NamespacedName>) {
+        let indexers = self.indexers.lock();
+        for key in keys {
+            for indexer in indexers.iter() {
+                indexer(key);
             }
         }
     }

@@ -164,7 +164,8 @@ async fn fetch_certificate(
         BootstrapRole::Scheduler
         | BootstrapRole::ControllerManager
         | BootstrapRole::CloudControllerManager
-        | BootstrapRole::Proxy => None,
+        | BootstrapRole::Proxy
+        | BootstrapRole::NodeSimulator => None,
     };
     let body = json!({
         "csr": request_pem,

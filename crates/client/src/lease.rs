@@ -4,6 +4,8 @@
 
 mod plan;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,12 +56,19 @@ impl LeaseSettings {
 #[derive(Clone, Debug)]
 pub struct Leadership {
     held: watch::Receiver<bool>,
+    term: Arc<AtomicU64>,
 }
 
 impl Leadership {
     /// The leadership of a replica that has no others beside it.
     pub fn alone() -> Self {
-        Self { held: watch::Sender::new(true).subscribe() }
+        Self { held: watch::Sender::new(true).subscribe(), term: Arc::default() }
+    }
+
+    /// How often this replica's leadership has begun. What was known in an earlier term may have been
+    /// changed by another replica since.
+    pub fn term(&self) -> u64 {
+        self.term.load(Ordering::Acquire)
     }
 
     /// Whether this replica may act now.
@@ -101,6 +110,8 @@ impl LeaderElector {
     /// Starts to compete for the lease in a task of `group`, and lets go of it at the end.
     pub fn start(client: Client, settings: LeaseSettings, group: &TaskGroup) -> Leadership {
         let (sender, held) = watch::channel(false);
+        let term = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&term);
         let token = group.token();
         group.spawn(format!("lease {}", settings.name), async move {
             let mut elector = Elector {
@@ -114,23 +125,30 @@ impl LeaderElector {
                 let is_held = elector.is_held(Instant::now());
                 sender.send_if_modified(|held| {
                     let changed = *held != is_held;
+                    if changed && is_held {
+                        // Before anybody acts in it.
+                        counted.fetch_add(1, Ordering::AcqRel);
+                    }
                     *held = is_held;
                     if changed {
                         info!(lease = %elector.settings.name, held = is_held, "leadership");
                     }
                     changed
                 });
+                // Others may lead from a certain moment on, whatever is being waited for then.
+                let next = Instant::now() + elector.settings.retry_period;
+                let next = elector.ends_at().filter(|_| is_held).map_or(next, |end| end.min(next));
                 tokio::select! {
                     biased;
                     () = token.cancelled() => break,
-                    () = tokio::time::sleep(elector.settings.retry_period) => {}
+                    () = tokio::time::sleep_until(next) => {}
                 }
             }
             sender.send_replace(false);
             elector.release().await;
             Ok(())
         });
-        Leadership { held }
+        Leadership { held, term }
     }
 }
 
@@ -145,12 +163,19 @@ struct Elector {
 
 impl Elector {
     fn is_held(&self, now: Instant) -> bool {
-        self.renewed.is_some_and(|at| now.duration_since(at) < self.settings.renew_deadline)
+        self.ends_at().is_some_and(|end| now < end)
+    }
+
+    /// Until when this replica acts, if it does not renew before.
+    fn ends_at(&self) -> Option<Instant> {
+        self.renewed.map(|at| at + self.settings.renew_deadline)
     }
 
     async fn step(&mut self) {
-        let attempt = tokio::time::timeout(self.settings.renew_deadline / 2, self.compete());
-        match attempt.await {
+        let now = Instant::now();
+        let patience = now + self.settings.renew_deadline / 2;
+        let end = self.ends_at().filter(|end| now < *end).map_or(patience, |end| end.min(patience));
+        match tokio::time::timeout_at(end, self.compete()).await {
             Ok(Ok(())) => {}
             // Another replica was faster, which is how a competition goes.
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => {

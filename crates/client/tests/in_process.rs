@@ -33,6 +33,7 @@ async fn cluster(group: &TaskGroup) -> Client {
         service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),
         advertise: None,
         release: Release::default(),
+        event_ttl: wk_apiserver::EVENT_TTL,
     };
     let server = ApiServer::start(config, group).await.unwrap();
     in_process(server.router(), User::authenticated("test", [User::MASTERS]))

@@ -68,6 +68,38 @@ async fn changes_coalesce_until_they_are_read() {
 }
 
 #[test]
+fn an_index_is_up_to_date_before_a_mark_is_passed() {
+    let informer = Informer::unfed();
+    apply(&informer, list(&[("a", "1")]));
+    let by_event = informer.mark(Some("5"));
+    let by_list = informer.mark(Some("50"));
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for (what, mark) in [("event", by_event), ("list", by_list)] {
+        let (indexed, told) = (Arc::clone(&order), Arc::clone(&order));
+        let seen = mark.clone();
+        informer.index(move |key| {
+            indexed.lock().push(format!(
+                "{what} {} indexed, passed: {}",
+                key.name,
+                mark.is_passed()
+            ));
+        });
+        informer.on_change(move |key| {
+            told.lock().push(format!("{what} {} told, passed: {}", key.name, seen.is_passed()));
+        });
+    }
+    order.lock().clear();
+    apply(&informer, [Event::Apply(map("b", "5"))]);
+    let said: Vec<String> = std::mem::take(&mut *order.lock());
+    let event: Vec<&String> = said.iter().filter(|line| line.starts_with("event")).collect();
+    assert_eq!(event, ["event b indexed, passed: false", "event b told, passed: true"]);
+    apply(&informer, list(&[("a", "1"), ("b", "5"), ("c", "20")]));
+    let said = order.lock();
+    let listed: Vec<&String> = said.iter().filter(|line| line.starts_with("list")).collect();
+    assert_eq!(listed, ["list c indexed, passed: false", "list c told, passed: true"]);
+}
+
+#[test]
 fn a_namespace_is_a_range() {
     let key = |namespace: &str, name: &str| (NamespacedName::new(namespace, name), name.to_owned());
     let informer = Informer::of([key("a", "1"), key("b", "2"), key("b", "3"), key("bb", "4")]);
