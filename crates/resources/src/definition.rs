@@ -14,9 +14,9 @@ use wk_api::{
     Fault, FieldPath, GroupKind, GroupResource, GroupVersion, GroupVersionKind,
     GroupVersionResource, Uid,
 };
-use wk_schema::Message;
+use wk_schema::{Message, Presence, Type};
 
-use crate::look::{Look, at, keep, remove, text_at};
+use crate::look::{Look, at, keep, map_mut, remove, text_at};
 use crate::rules::{DeleteRequest, Deletion, KindRules, Update};
 use crate::{metadata, walk};
 
@@ -125,6 +125,8 @@ pub struct SelectableField {
     pub label: Cow<'static, str>,
     /// Where it is: field names joined by dots.
     pub path: Cow<'static, str>,
+    /// Another field that counts where this one is absent or empty; empty for none.
+    pub otherwise: Cow<'static, str>,
     /// What an absent field counts as.
     pub absent: Cow<'static, str>,
 }
@@ -132,7 +134,12 @@ pub struct SelectableField {
 impl SelectableField {
     /// A field that is called by its path and whose absence is the empty text.
     pub const fn new(path: &'static str) -> Self {
-        Self { label: Cow::Borrowed(path), path: Cow::Borrowed(path), absent: Cow::Borrowed("") }
+        Self {
+            label: Cow::Borrowed(path),
+            path: Cow::Borrowed(path),
+            otherwise: Cow::Borrowed(""),
+            absent: Cow::Borrowed(""),
+        }
     }
 
     /// A field that is called otherwise than by its path.
@@ -146,8 +153,25 @@ impl SelectableField {
         Self { absent: Cow::Borrowed(value), ..self }
     }
 
+    /// The same field, with another one that counts where it is absent or empty.
+    #[must_use]
+    pub fn or_field(self, path: &'static str) -> Self {
+        Self { otherwise: Cow::Borrowed(path), ..self }
+    }
+
     fn value(&self, object: &Value) -> String {
-        match at(object, &self.path) {
+        let otherwise = Some(&self.otherwise).filter(|path| !path.is_empty());
+        self.text(at(object, &self.path), otherwise.and_then(|path| at(object, path)))
+    }
+
+    /// The text by which objects are selected, made of what is found at the field's path and at the
+    /// one that counts otherwise; `null` is given as `None`.
+    pub fn text(&self, own: Option<&Value>, otherwise: Option<&Value>) -> String {
+        let found = match own.and_then(Value::as_str) {
+            None | Some("") if !self.otherwise.is_empty() => otherwise,
+            _ => own,
+        };
+        match found {
             None => self.absent.to_string(),
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
@@ -247,6 +271,13 @@ impl Definition {
     /// It comes right after decoding, for new objects and for changed ones.
     pub fn default(&self, object: &mut Value) {
         if let Some(message) = self.message {
+            // Where Go has no pointer, a specification that nobody wrote is an empty one.
+            let spec = message.field("spec").filter(|spec| {
+                spec.presence != Presence::Pointer && matches!(spec.ty, Type::Message(_))
+            });
+            if spec.is_some() {
+                map_mut(object, "spec");
+            }
             walk::default(object, message);
         }
         self.rules.default(object);

@@ -12,7 +12,8 @@ use crate::rules::{KindRules, Plain};
 mod admission_registration;
 mod autoscaler;
 mod binding;
-mod certificates;
+pub(crate) mod certificates;
+mod component_status;
 mod config_map;
 mod cron_job;
 mod csi;
@@ -27,6 +28,7 @@ mod ingress;
 mod job;
 mod lease;
 mod limit_range;
+pub(crate) mod measured;
 mod namespace;
 mod network_policy;
 mod networking;
@@ -70,6 +72,7 @@ pub fn builtin() -> &'static [Arc<Definition>] {
             endpoints::definition(),
             endpoint_slice::definition(),
             binding::definition(),
+            component_status::definition(),
             persistent_volume::definition(),
             persistent_volume_claim::definition(),
             replication_controller::definition(),
@@ -156,6 +159,12 @@ impl Definition {
     fn columns(mut self, columns: Vec<Column>) -> Self {
         self.columns = columns;
         self
+    }
+
+    /// The columns between those of the name and of the age.
+    fn shows<const N: usize>(self, between: [Column; N]) -> Self {
+        let columns = [Column::NAME].into_iter().chain(between).chain([Column::AGE]);
+        self.columns(columns.collect())
     }
 
     fn selectable(mut self, fields: Vec<SelectableField>) -> Self {

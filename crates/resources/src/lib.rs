@@ -29,6 +29,8 @@ mod types;
 mod walk;
 
 pub use definition::{Column, Definition, RequestContext, Requester, SelectableField, Subresource};
+pub use kinds::certificates::requested_groups;
+pub use kinds::measured::{POD_METRICS, measured};
 pub use kinds::pod::{BindError, bind, qos_class};
 pub use kinds::{builtin, definition};
 pub use rules::{DeleteRequest, Deletion, KindRules, Plain, Update};

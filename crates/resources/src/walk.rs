@@ -22,11 +22,14 @@ pub(crate) struct TypeRule {
     pub(crate) default: fn(&mut Map<String, Value>),
     /// Collects faults.
     pub(crate) validate: fn(&Value, &FieldPath<'_>, &mut Vec<Fault>),
+    /// What is checked in the place of a field that others complete; `None` is the field itself.
+    pub(crate) completed: fn(&Map<String, Value>, &str) -> Option<Value>,
 }
 
 impl TypeRule {
     /// Does nothing; the start of every rule.
-    pub(crate) const NONE: Self = Self { zeros: &[], default: |_| {}, validate: |_, _, _| {} };
+    pub(crate) const NONE: Self =
+        Self { zeros: &[], default: |_| {}, validate: |_, _, _| {}, completed: |_, _| None };
 }
 
 /// Normalises an object and fills in its defaults; doing it twice changes nothing more.
@@ -99,9 +102,12 @@ pub(crate) fn validate(
     faults: &mut Vec<Fault>,
 ) {
     let Value::Object(map) = object else { return };
-    (types::rule(message).validate)(object, path, faults);
+    let rule = types::rule(message);
+    (rule.validate)(object, path, faults);
     for (key, value) in map {
         if let Some(field) = message.field(key) {
+            let completed = (rule.completed)(map, key);
+            let value = completed.as_ref().unwrap_or(value);
             validate_typed(value, field.ty, &path.child(key), faults);
         }
     }

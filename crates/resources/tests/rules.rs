@@ -338,8 +338,9 @@ fn other_kinds_are_checked() {
         json!({"metadata": {"name": "a"}, "spec": {
             "template": {"spec": {"containers": [{"name": "c", "image": "c"}]}},
         }}),
-        &["spec.template.spec.restartPolicy: Unsupported value: \"Always\": supported values: \
-           \"OnFailure\", \"Never\""],
+        &[
+            "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\"",
+        ],
     );
     check(
         "rbac.authorization.k8s.io",
@@ -347,6 +348,31 @@ fn other_kinds_are_checked() {
         json!({"metadata": {"name": "a:b"}, "rules": [{"verbs": ["get"], "resources": ["pods"]}]}),
         &["rules[0].apiGroups: Required value: resource rules must supply at least one api group"],
     );
+}
+
+#[test]
+fn stateful_sets_mount_the_claims_of_their_templates() {
+    let mounted = |name: &str| {
+        let mount = json!({"name": name, "mountPath": "/data"});
+        let set = json!({
+            "metadata": {"name": "db"},
+            "spec": {
+                "serviceName": "db",
+                "selector": {"matchLabels": {"app": "db"}},
+                "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [
+                    {"name": "a", "image": "a:1", "volumeMounts": [mount]},
+                ]}},
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                }}],
+            },
+        });
+        faults(kind("apps", "StatefulSet"), &set)
+    };
+    assert_eq!(mounted("data"), Vec::<String>::new());
+    let missing = "spec.template.spec.containers[0].volumeMounts[0].name: Not found: \"other\"";
+    assert_eq!(mounted("other"), [missing]);
 }
 
 fn updated(

@@ -182,6 +182,8 @@ fn to_first(autoscaler: &mut Value) {
     if let Some(Value::Object(status)) = autoscaler.get_mut("status") {
         let metrics = status.remove("currentMetrics").unwrap_or_default();
         status.remove("conditions");
+        // The first version tells this one also when it is 0.
+        status.entry("currentReplicas").or_insert_with(|| 0.into());
         let current = metrics
             .as_array()
             .into_iter()

@@ -242,6 +242,16 @@ fn certification_request(base64: &str) -> Result<(), String> {
     }
 }
 
+/// The organisations in the subject of a request for a certificate: the groups of its holder. None for
+/// what is no request.
+pub fn requested_groups(base64: &str) -> Vec<String> {
+    let blocks = blocks(base64).unwrap_or_default();
+    let Some((_, der)) = blocks.first() else { return Vec::new() };
+    let Ok((_, request)) = X509CertificationRequest::from_der(der) else { return Vec::new() };
+    let groups = request.certification_request_info.subject.iter_organization();
+    groups.filter_map(|group| group.as_str().ok().map(str::to_owned)).collect()
+}
+
 fn certificates(base64: &str) -> Result<(), String> {
     let blocks = blocks(base64).unwrap_or_default();
     if blocks.is_empty() {

@@ -19,11 +19,7 @@ pub(super) const SIZE_MAX: usize = 1024 * 1024;
 pub(super) fn definition() -> Definition {
     define("", "v1", "ConfigMap")
         .short(&["cm"])
-        .columns(vec![
-            Column::NAME,
-            Column::int("Data", "Data contains the configuration data."),
-            Column::AGE,
-        ])
+        .shows([Column::int("Data", "Data contains the configuration data.")])
         .rules(ConfigMaps)
 }
 

@@ -22,23 +22,17 @@ const NODE_ID_MAX: usize = 192;
 pub(super) fn definitions() -> Vec<Definition> {
     vec![
         define(GROUP, "v1", "CSIDriver")
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::flag("AttachRequired", "Whether volumes must be attached."),
                 Column::flag("PodInfoOnMount", "Whether the driver wants to know of the pod."),
                 Column::flag("StorageCapacity", "Whether scheduling looks at capacities."),
                 Column::text("TokenRequests", "The tokens that the driver needs."),
                 Column::flag("RequiresRepublish", "Whether mounts are refreshed."),
                 Column::text("Modes", "The life cycles that volumes may have."),
-                Column::AGE,
             ])
             .rules(Drivers),
         define(GROUP, "v1", "CSINode")
-            .columns(vec![
-                Column::NAME,
-                Column::int("Drivers", "The number of drivers on the node."),
-                Column::AGE,
-            ])
+            .shows([Column::int("Drivers", "The number of drivers on the node.")])
             .rules(DriverNodes),
         define(GROUP, "v1", "CSIStorageCapacity")
             .columns(vec![
@@ -48,23 +42,17 @@ pub(super) fn definitions() -> Vec<Definition> {
             ])
             .rules(Capacities),
         define(GROUP, "v1", "VolumeAttachment")
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Attacher", "The driver that attaches."),
                 Column::text("PV", "The volume."),
                 Column::text("Node", "The node that it is attached to."),
                 Column::flag("Attached", "Whether it is attached."),
-                Column::AGE,
             ])
             .rules(Attachments)
             .status(),
         define(GROUP, "v1", "VolumeAttributesClass")
             .short(&["vac"])
-            .columns(vec![
-                Column::NAME,
-                Column::text("DriverName", "The driver of the volumes."),
-                Column::AGE,
-            ])
+            .shows([Column::text("DriverName", "The driver of the volumes.")])
             .rules(AttributesClasses),
     ]
 }

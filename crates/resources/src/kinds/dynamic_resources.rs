@@ -36,12 +36,10 @@ pub(super) fn definitions() -> Vec<Definition> {
             .rules(Templates),
         define(GROUP, "v1", "ResourceSlice")
             .generation()
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Node", "The node that the devices belong to."),
                 Column::text("Driver", "The driver of the devices."),
                 Column::text("Pool", "The pool that the slice is a part of."),
-                Column::AGE,
             ])
             .selectable(vec![
                 SelectableField::new("spec.driver"),

@@ -17,12 +17,10 @@ use crate::table;
 /// The definition of the kind.
 pub(super) fn definition() -> Definition {
     define("discovery.k8s.io", "v1", "EndpointSlice")
-        .columns(vec![
-            Column::NAME,
+        .shows([
             Column::text("AddressType", "The type of addresses in this slice."),
             Column::text("Ports", "The network ports of the endpoints in this slice."),
             Column::text("Endpoints", "The endpoints in this slice."),
-            Column::AGE,
         ])
         .generation()
         .rules(EndpointSlices)

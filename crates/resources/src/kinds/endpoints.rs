@@ -15,11 +15,7 @@ use crate::table;
 pub(super) fn definition() -> Definition {
     define("", "v1", "Endpoints")
         .short(&["ep"])
-        .columns(vec![
-            Column::NAME,
-            Column::text("Endpoints", "The set of all endpoints is the union of all subsets."),
-            Column::AGE,
-        ])
+        .shows([Column::text("Endpoints", "The set of all endpoints is the union of all subsets.")])
         .rules(AllEndpoints)
 }
 

@@ -57,7 +57,7 @@ fn selectable() -> Vec<SelectableField> {
         SelectableField::new("involvedObject.fieldPath"),
         SelectableField::new("reason"),
         SelectableField::new("reportingComponent"),
-        SelectableField::alias("source", "source.component"),
+        SelectableField::alias("source", "source.component").or_field("reportingComponent"),
         SelectableField::new("type"),
     ]
 }

@@ -34,14 +34,12 @@ pub(super) fn definitions() -> Vec<Definition> {
             .status(),
         define(GROUP, "v1", "PriorityLevelConfiguration")
             .generation()
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Type", "Whether the level is limited."),
                 Column::text("NominalConcurrencyShares", "The level's share of all seats."),
                 Column::text("Queues", "The number of queues."),
                 Column::text("HandSize", "How many queues a flow may use."),
                 Column::text("QueueLengthLimit", "How many requests may wait in a queue."),
-                Column::AGE,
             ])
             .rules(Levels)
             .status(),

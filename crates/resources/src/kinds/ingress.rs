@@ -18,13 +18,11 @@ pub(super) fn definition() -> Definition {
     define("networking.k8s.io", "v1", "Ingress")
         .short(&["ing"])
         .generation()
-        .columns(vec![
-            Column::NAME,
+        .shows([
             Column::text("Class", "The name of the IngressClass of this Ingress."),
             Column::text("Hosts", "Hosts that incoming requests are matched against."),
             Column::text("Address", "Ingress points for the load-balancer."),
             Column::text("Ports", "Ports of TLS configurations that open"),
-            Column::AGE,
         ])
         .rules(Ingresses)
         .status()

@@ -193,12 +193,9 @@ pub(super) fn validate_spec(spec: &Value, path: &FieldPath<'_>, faults: &mut Fau
     let policy = spec["template"]["spec"].text("restartPolicy");
     if policy == "Always" {
         let path = path.child("template.spec.restartPolicy");
+        // It is what a template gets that names none.
         let detail = "valid values: \"OnFailure\", \"Never\"";
-        let mut fault = Fault::required(&path, detail);
-        if spec["template"]["spec"].has("restartPolicy") {
-            fault = Fault::not_supported(&path, policy, &["OnFailure", "Never"]);
-        }
-        faults.push(fault);
+        faults.push(Fault::required(&path, detail));
     }
     if spec.has("podFailurePolicy") && policy != "Never" {
         let detail = "only \"Never\" is supported when podFailurePolicy is specified";

@@ -15,11 +15,7 @@ use crate::table;
 /// The definition of the kind.
 pub(super) fn definition() -> Definition {
     define("coordination.k8s.io", "v1", "Lease")
-        .columns(vec![
-            Column::NAME,
-            Column::text("Holder", "The identity of the holder of a current lease."),
-            Column::AGE,
-        ])
+        .shows([Column::text("Holder", "The identity of the holder of a current lease.")])
         .rules(Leases)
 }
 

@@ -18,11 +18,7 @@ pub(super) fn definition() -> Definition {
     define("", "v1", "Namespace")
         .short(&["ns"])
         .verbs(NO_COLLECTION)
-        .columns(vec![
-            Column::NAME,
-            Column::text("Status", "The status of the namespace"),
-            Column::AGE,
-        ])
+        .shows([Column::text("Status", "The status of the namespace")])
         .selectable(vec![
             SelectableField::new("status.phase"),
             SelectableField::alias("name", "metadata.name"),

@@ -16,11 +16,7 @@ pub(super) fn definition() -> Definition {
     define("networking.k8s.io", "v1", "NetworkPolicy")
         .short(&["netpol"])
         .generation()
-        .columns(vec![
-            Column::NAME,
-            Column::text("Pod-Selector", "The pods to which this policy applies."),
-            Column::AGE,
-        ])
+        .shows([Column::text("Pod-Selector", "The pods to which this policy applies.")])
         .rules(NetworkPolicies)
 }
 

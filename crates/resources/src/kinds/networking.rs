@@ -21,28 +21,18 @@ pub(super) fn definitions() -> Vec<Definition> {
     vec![
         define(GROUP, "v1", "IPAddress")
             .short(&["ip"])
-            .columns(vec![
-                Column::NAME,
-                Column::text("ParentRef", "What the address was given to."),
-                Column::AGE,
-            ])
+            .shows([Column::text("ParentRef", "What the address was given to.")])
             .selectable(vec![SelectableField::new("spec.parentRef")])
             .rules(Addresses),
         define(GROUP, "v1", "IngressClass")
             .generation()
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Controller", "The controller that serves the class."),
                 Column::text("Parameters", "What configures the controller."),
-                Column::AGE,
             ])
             .rules(IngressClasses),
         define(GROUP, "v1", "ServiceCIDR")
-            .columns(vec![
-                Column::NAME,
-                Column::text("CIDRs", "The ranges that services get addresses from."),
-                Column::AGE,
-            ])
+            .shows([Column::text("CIDRs", "The ranges that services get addresses from.")])
             .rules(Ranges)
             .status(),
     ]

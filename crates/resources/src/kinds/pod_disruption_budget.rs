@@ -17,12 +17,10 @@ pub(super) fn definition() -> Definition {
     define("policy", "v1", "PodDisruptionBudget")
         .short(&["pdb"])
         .generation()
-        .columns(vec![
-            Column::NAME,
+        .shows([
             Column::text("Min Available", "The minimum number of pods that must be available."),
             Column::text("Max Unavailable", "The maximum number of pods that may be unavailable."),
             Column::int("Allowed Disruptions", "How many pods may be disrupted at this time."),
-            Column::AGE,
         ])
         .rules(Budgets)
         .status()

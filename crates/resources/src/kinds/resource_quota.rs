@@ -32,8 +32,7 @@ const CONFLICTING: [[&str; 2]; 2] =
 pub(super) fn definition() -> Definition {
     define("", "v1", "ResourceQuota")
         .short(&["quota"])
-        .columns(vec![
-            Column::NAME,
+        .shows([
             Column::text(
                 "Request",
                 "Request represents a minimum amount of cpu/memory that a container may consume.",
@@ -43,7 +42,6 @@ pub(super) fn definition() -> Definition {
                 "Limits control the maximum amount of cpu/memory that a container may use \
                  independent of contention on the node.",
             ),
-            Column::AGE,
         ])
         .rules(Quotas)
         .status()

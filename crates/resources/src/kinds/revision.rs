@@ -25,11 +25,9 @@ pub(super) fn definitions() -> Vec<Definition> {
             ])
             .rules(Templates),
         define("apps", "v1", "ControllerRevision")
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Controller", "The object whose state this was."),
                 Column::int("Revision", "The number of the state."),
-                Column::AGE,
             ])
             .rules(Revisions),
     ]

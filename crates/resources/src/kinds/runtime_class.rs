@@ -18,11 +18,7 @@ use crate::types::{affinity, resources};
 /// The definition of the kind.
 pub(super) fn definition() -> Definition {
     define("node.k8s.io", "v1", "RuntimeClass")
-        .columns(vec![
-            Column::NAME,
-            Column::text("Handler", "The runtime that the class stands for."),
-            Column::AGE,
-        ])
+        .shows([Column::text("Handler", "The runtime that the class stands for.")])
         .rules(Classes)
 }
 

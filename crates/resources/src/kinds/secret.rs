@@ -17,11 +17,9 @@ use crate::table;
 /// The definition of the kind.
 pub(super) fn definition() -> Definition {
     define("", "v1", "Secret")
-        .columns(vec![
-            Column::NAME,
+        .shows([
             Column::text("Type", "Used to facilitate programmatic handling of secret data."),
             Column::int("Data", "Data contains the secret data."),
-            Column::AGE,
         ])
         .selectable(vec![SelectableField::new("type")])
         .rules(Secrets)

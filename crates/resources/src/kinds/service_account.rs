@@ -13,11 +13,7 @@ use crate::table;
 pub(super) fn definition() -> Definition {
     define("", "v1", "ServiceAccount")
         .short(&["sa"])
-        .columns(vec![
-            Column::NAME,
-            Column::int("Secrets", "The secrets that pods of this account may use."),
-            Column::AGE,
-        ])
+        .shows([Column::int("Secrets", "The secrets that pods of this account may use.")])
         .rules(ServiceAccounts)
         .sub("token", ("authentication.k8s.io", "v1", "TokenRequest"), &["create"])
 }

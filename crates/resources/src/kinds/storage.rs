@@ -19,13 +19,11 @@ pub(super) fn definitions() -> Vec<Definition> {
     vec![
         define(GROUP, "v1", "StorageClass")
             .short(&["sc"])
-            .columns(vec![
-                Column::NAME,
+            .shows([
                 Column::text("Provisioner", "The type of the provisioner."),
                 Column::text("ReclaimPolicy", "What happens to released volumes."),
                 Column::text("VolumeBindingMode", "When volumes are bound."),
                 Column::flag("AllowVolumeExpansion", "Whether volumes can grow."),
-                Column::AGE,
             ])
             .rules(Classes),
     ]

@@ -48,8 +48,29 @@ const REPLICA_SET: TypeRule = TypeRule {
     ..TypeRule::NONE
 };
 
-const STATEFUL_SET: TypeRule =
-    TypeRule { zeros: &["minReadySeconds"], default: default_stateful_set, ..TypeRule::NONE };
+const STATEFUL_SET: TypeRule = TypeRule {
+    zeros: &["minReadySeconds"],
+    default: default_stateful_set,
+    completed: |spec, field| (field == "template").then(|| with_claims(spec)).flatten(),
+    ..TypeRule::NONE
+};
+
+/// The template with the volumes that its pods get of the claim templates.
+fn with_claims(spec: &Map<String, Value>) -> Option<Value> {
+    let claims = spec.get("volumeClaimTemplates")?.as_array()?;
+    let mut template = spec.get("template")?.clone();
+    let volumes = template.get_mut("spec")?.as_object_mut()?;
+    let volumes = volumes.entry("volumes").or_insert_with(|| json!([])).as_array_mut()?;
+    for claim in claims {
+        let name = &claim["metadata"]["name"];
+        // A claim takes the place of a volume of its name.
+        if !volumes.iter().any(|volume| volume["name"] == *name) {
+            let source = json!({"claimName": name});
+            volumes.push(json!({"name": name, "persistentVolumeClaim": source}));
+        }
+    }
+    Some(template)
+}
 
 const DAEMON_SET: TypeRule = TypeRule {
     zeros: &["minReadySeconds"],

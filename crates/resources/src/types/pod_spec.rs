@@ -29,10 +29,11 @@ pub(super) const RULE: TypeRule = TypeRule {
     ],
     default,
     validate,
+    ..TypeRule::NONE
 };
 
 pub(super) const TEMPLATE: TypeRule =
-    TypeRule { zeros: &[], default: default_template, validate: validate_template };
+    TypeRule { default: default_template, validate: validate_template, ..TypeRule::NONE };
 
 fn default(spec: &mut Map<String, Value>) {
     default_to(spec, "dnsPolicy", "ClusterFirst");

@@ -45,7 +45,7 @@ impl std::fmt::Display for BindError {
 impl std::error::Error for BindError {}
 
 /// Puts a pod on the node that a checked `Binding` names: node, annotations and labels of the
-/// binding, and the condition that says so.
+/// binding, and the condition that says so; a nominated node has done its duty.
 ///
 /// # Errors
 /// [`BindError`] when the pod is being deleted, has a node, or waits for its gates.
@@ -74,6 +74,8 @@ pub fn bind(pod: &mut Value, binding: &Value, now: Timestamp) -> Result<(), Bind
         }
     }
     let status = map_mut(pod, "status");
+    // Room need not be made for it any more.
+    status.remove("nominatedNodeName");
     let conditions = status.entry("conditions").or_insert_with(|| json!([]));
     if let Value::Array(conditions) = conditions {
         conditions.retain(|condition| condition.text("type") != "PodScheduled");
@@ -95,12 +97,14 @@ mod tests {
     #[test]
     fn a_pod_is_bound_once() {
         let now = parse_time("2026-01-02T03:04:05Z").unwrap();
-        let mut pod = json!({"metadata": {"name": "a", "generation": 1}, "spec": {}, "status": {}});
+        let mut pod = json!({"metadata": {"name": "a", "generation": 1}, "spec": {},
+            "status": {"nominatedNodeName": "n2"}});
         let binding = json!({"metadata": {"annotations": {"x": "y"}}, "target": {"name": "n1"}});
         bind(&mut pod, &binding, now).unwrap();
         assert_eq!(pod["spec"]["nodeName"], "n1");
         assert_eq!(pod["metadata"]["annotations"]["x"], "y");
         assert_eq!(pod["status"]["conditions"][0]["status"], "True");
+        assert_eq!(pod["status"].get("nominatedNodeName"), None);
         let again = bind(&mut pod, &binding, now).unwrap_err().to_string();
         assert_eq!(again, "pod a is already assigned to node \"n1\"");
         let mut gated =
