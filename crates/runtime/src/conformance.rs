@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub async fn check(runtime: &dyn Runtime, endless: &ContainerSpec) {
     an_unprepared_image_is_refused(runtime, endless).await;
     starting_twice_changes_nothing(runtime, endless).await;
+    a_running_container_has_figures(runtime, endless).await;
     a_stopped_container_is_listed_until_removed(runtime, endless).await;
     removing_a_running_container_ends_it(runtime, endless).await;
     unknown_ids_are_no_error_where_the_end_state_holds(runtime).await;
@@ -141,8 +142,28 @@ async fn starting_twice_changes_nothing(runtime: &dyn Runtime, endless: &Contain
     runtime.start(&id, endless).await.expect("the second start succeeds");
     let second = state(runtime, &id).await.expect("it is listed").started_at;
     assert_eq!(first, second, "a second start must not restart the container");
-    runtime.stats(&id).await.expect("a running container has figures");
     runtime.remove(&id).await.expect("it can be removed");
+}
+
+async fn a_running_container_has_figures(runtime: &dyn Runtime, endless: &ContainerSpec) {
+    let id = ContainerId::new("conformance-stats");
+    runtime.prepare(&endless.image).await.expect("the image prepares");
+    runtime.start(&id, endless).await.expect("it starts");
+    let started_at = state(runtime, &id).await.expect("it is listed").started_at;
+    let first = runtime.stats(&id).await.expect("a running container has figures");
+    let second = runtime.stats(&id).await.expect("and has them again");
+    for figures in [&first, &second] {
+        assert_eq!(figures.started_at, started_at, "both tell the same start");
+        assert!(figures.memory_bytes <= figures.memory_peak_bytes, "a peak is one: {figures:?}");
+        assert_eq!(figures.requests.unwrap_or_default().total, 0, "nobody has asked it anything");
+    }
+    assert!(first.cpu <= second.cpu, "processor time only grows: {first:?}, {second:?}");
+    runtime.remove(&id).await.expect("it can be removed");
+    let gone = runtime.stats(&id).await;
+    assert!(
+        matches!(gone, Err(RuntimeError::NoSuchContainer { .. })),
+        "a removed container has no figures, got {gone:?}"
+    );
 }
 
 async fn a_stopped_container_is_listed_until_removed(

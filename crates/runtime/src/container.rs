@@ -181,14 +181,29 @@ impl ExitReason {
 }
 
 /// What a container has used since it was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerStats {
+    /// When it was started, as in [`ContainerState::started_at`].
+    pub started_at: SystemTime,
     /// Processor time of the guest's own code and of the calls it made.
     pub cpu: Duration,
-    /// Memory of its live instances now, in bytes.
+    /// Memory that it holds now and that counts against its limit, in bytes: for a Wasm program the
+    /// memories and tables of its live instances, which is nothing while no instance is there.
     pub memory_bytes: u64,
     /// The most that `memory_bytes` has been.
     pub memory_peak_bytes: u64,
-    /// Requests answered, for containers that serve requests.
-    pub requests: u64,
+    /// What it was asked, if it serves requests and its runtime sees them; `None` otherwise.
+    pub requests: Option<RequestStats>,
+}
+
+/// The requests of a container that serves them, since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestStats {
+    /// Requests taken in, whatever became of them.
+    pub total: u64,
+    /// Those that are being worked on now.
+    pub in_flight: u64,
+    /// The time that all of them have been in flight, added up: what it grows by in a second is the
+    /// mean number of requests in flight during that second.
+    pub time: Duration,
 }

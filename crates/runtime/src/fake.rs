@@ -15,7 +15,8 @@ use tokio::sync::broadcast;
 use self::programs::Programs;
 use crate::{
     ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus,
-    ExecCommand, ExitReason, Image, Runtime, RuntimeError, RuntimeEvent, Stdio, Streams,
+    ExecCommand, ExitReason, Image, RequestStats, Runtime, RuntimeError, RuntimeEvent, Stdio,
+    Streams,
 };
 
 const EVENTS: usize = 4096;
@@ -38,7 +39,17 @@ struct State {
     prepared: BTreeSet<String>,
     containers: BTreeMap<ContainerId, ContainerState>,
     consoles: BTreeMap<ContainerId, Console>,
+    used: BTreeMap<ContainerId, Used>,
     programs: Programs,
+}
+
+/// What a container is said to have used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    cpu: Duration,
+    memory_bytes: u64,
+    memory_peak_bytes: u64,
+    requests: Option<RequestStats>,
 }
 
 /// The streams of a container's main program.
@@ -75,6 +86,20 @@ impl FakeRuntime {
         program: impl Fn(ExecCommand, Streams) -> BoxFuture<'static, i32> + Send + Sync + 'static,
     ) {
         self.lock().programs.insert(name, program);
+    }
+
+    /// Lets a container have used this much since it was started; nothing unless this is called.
+    pub fn set_used(
+        &self,
+        id: &ContainerId,
+        cpu: Duration,
+        memory_bytes: u64,
+        requests: Option<RequestStats>,
+    ) {
+        let mut state = self.lock();
+        let used = state.used.entry(id.clone()).or_default();
+        let memory_peak_bytes = used.memory_peak_bytes.max(memory_bytes);
+        *used = Used { cpu, memory_bytes, memory_peak_bytes, requests };
     }
 
     /// Lets the main program of a container write to its standard output.
@@ -215,6 +240,7 @@ impl Runtime for FakeRuntime {
         let mut state = self.lock();
         state.containers.remove(id);
         state.consoles.remove(id);
+        state.used.remove(id);
         Ok(())
     }
 
@@ -227,10 +253,18 @@ impl Runtime for FakeRuntime {
     }
 
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
-        if self.lock().containers.contains_key(id) {
-            return Ok(ContainerStats::default());
-        }
-        Err(RuntimeError::NoSuchContainer { id: id.clone() })
+        let state = self.lock();
+        let Some(container) = state.containers.get(id) else {
+            return Err(RuntimeError::NoSuchContainer { id: id.clone() });
+        };
+        let used = state.used.get(id).copied().unwrap_or_default();
+        Ok(ContainerStats {
+            started_at: container.started_at,
+            cpu: used.cpu,
+            memory_bytes: used.memory_bytes,
+            memory_peak_bytes: used.memory_peak_bytes,
+            requests: used.requests,
+        })
     }
 
     async fn exec(

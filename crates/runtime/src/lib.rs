@@ -23,7 +23,7 @@ use tokio::sync::broadcast;
 
 pub use container::{
     ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus,
-    ExitReason, InstancePolicy, Limits, Mount, PodRef,
+    ExitReason, InstancePolicy, Limits, Mount, PodRef, RequestStats,
 };
 pub use fake::FakeRuntime;
 pub use guest_network::{ConnectRoute, Denied, GuestNetwork, HostNetwork, ResolveError};
@@ -197,7 +197,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// A receiver that lags loses events and must call [`Runtime::list`] again.
     fn watch(&self) -> broadcast::Receiver<RuntimeEvent>;
 
-    /// What a running container has used so far.
+    /// What a running container has used so far, measured when asked.
+    ///
+    /// Everything in it but the memory held and the requests in flight only ever grows.
     ///
     /// # Errors
     /// [`RuntimeError::NoSuchContainer`].
