@@ -15,12 +15,12 @@ pub(crate) async fn run(machine: &Machine, command: &Command, scope: &Arc<Scope>
     let call = async {
         match command {
             Command::Two(pre) => {
-                let mut store = store(&machine.engine, scope)?;
+                let mut store = store(&machine.engine, scope);
                 let command = pre.instantiate_async(&mut store).await?;
                 command.wasi_cli_run().call_run(&mut store).await
             }
             Command::Three(pre) => {
-                let mut store = store(&machine.engine, scope)?;
+                let mut store = store(&machine.engine, scope);
                 let command = pre.instantiate_async(&mut store).await?;
                 let run = store.run_concurrent(async |guest| {
                     let outcome = command.wasi_cli_run().call_run(guest).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn run(machine: &Machine, command: &Command, scope: &Arc<Scope>
             }
         }
     };
-    match metered(&scope.meter, &machine.ticker, Box::pin(call)).await {
+    match metered(&scope.meter, &machine.ticker, Box::pin(call).as_mut()).await {
         Ok(Ok(())) => Ending::code(0),
         Ok(Err(())) => Ending::code(1),
         Err(error) => Ending::error(&error, &scope.meter),

@@ -9,10 +9,11 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wk_runtime::{
-    ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStatus, RuntimeEvent, Stdio,
+    ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus,
+    RuntimeEvent, Stdio,
 };
 
-use crate::programs::Program;
+use crate::programs::{Entry, Program};
 use crate::scope::Scope;
 use crate::serve::Deadline;
 use crate::trap::Ending;
@@ -62,6 +63,19 @@ impl Container {
 
     pub(crate) fn state(&self) -> ContainerState {
         self.state.lock().clone()
+    }
+
+    /// What it has used so far.
+    pub(crate) fn stats(&self) -> ContainerStats {
+        let meter = &self.scope.meter;
+        let serves = matches!(self.program.entry, Entry::Http(_));
+        ContainerStats {
+            started_at: self.state.lock().started_at,
+            cpu: meter.cpu(),
+            memory_bytes: meter.memory(),
+            memory_peak_bytes: meter.memory_peak(),
+            requests: serves.then(|| meter.traffic.stats(Instant::now())),
+        }
     }
 
     pub(crate) fn deadline(&self) -> watch::Receiver<Deadline> {

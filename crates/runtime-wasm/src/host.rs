@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::engine::Level;
+use crate::folders;
 use crate::meter::Allotment;
 use crate::outgoing::Outgoing;
 use crate::scope::Scope;
@@ -48,16 +49,13 @@ impl WasiHttpView for Host {
 }
 
 /// A store for one instance of a component.
-///
-/// # Errors
-/// If a folder of the container cannot be opened.
-pub(crate) fn store(engine: &Engine, scope: &Arc<Scope>) -> wasmtime::Result<Store<Host>> {
+pub(crate) fn store(engine: &Engine, scope: &Arc<Scope>) -> Store<Host> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(HEADER_BYTES);
     let host = Host {
-        wasi: scope.wasi()?,
+        wasi: scope.wasi(),
         table,
         http,
         outgoing: Outgoing::new(Arc::clone(scope)),
@@ -67,7 +65,7 @@ pub(crate) fn store(engine: &Engine, scope: &Arc<Scope>) -> wasmtime::Result<Sto
     let mut store = Store::new(engine, host);
     store.limiter(|host| &mut host.memory);
     interruptible(&mut store);
-    Ok(store)
+    store
 }
 
 /// A store for a core module.
@@ -108,6 +106,7 @@ pub(crate) fn linker(engine: &Engine, level: Level) -> wasmtime::Result<Linker<H
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         sockets::p3::add_to_linker(&mut linker)?;
     }
+    folders::add_to_linker(&mut linker, level)?;
     Ok(linker)
 }
 

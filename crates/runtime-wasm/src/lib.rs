@@ -33,6 +33,7 @@ mod container;
 mod engine;
 mod exec;
 mod files;
+mod folders;
 mod host;
 mod log;
 mod machine;
@@ -46,6 +47,7 @@ mod sockets;
 mod terminal;
 mod ticker;
 mod tls;
+mod traffic;
 mod trap;
 
 pub use compile::compile_main;

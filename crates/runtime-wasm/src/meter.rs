@@ -5,7 +5,7 @@
 //! empty; epoch interruption makes sure that no poll lasts longer than a tick.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, ready};
@@ -16,9 +16,10 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use wasmtime::ResourceLimiter;
-use wk_runtime::{ContainerStats, Limits};
+use wk_runtime::Limits;
 
 use crate::ticker::Ticker;
+use crate::traffic::Traffic;
 
 /// The period over which a processor limit holds, as in the kernel's own scheduler.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -34,8 +35,9 @@ pub(crate) struct Meter {
     memory_peak: AtomicU64,
     out_of_memory: AtomicBool,
     cpu_nanos: AtomicU64,
-    requests: AtomicU64,
     bucket: Option<Mutex<Bucket>>,
+    /// The requests that it serves, if it does.
+    pub(crate) traffic: Traffic,
     /// Ends the container at once.
     pub(crate) kill: CancellationToken,
 }
@@ -61,23 +63,25 @@ impl Meter {
             memory_peak: AtomicU64::new(0),
             out_of_memory: AtomicBool::new(false),
             cpu_nanos: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
             bucket,
+            traffic: Traffic::default(),
             kill,
         }
     }
 
-    pub(crate) fn stats(&self) -> ContainerStats {
-        ContainerStats {
-            cpu: Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed)),
-            memory_bytes: self.memory.load(Ordering::Relaxed),
-            memory_peak_bytes: self.memory_peak.load(Ordering::Relaxed),
-            requests: self.requests.load(Ordering::Relaxed),
-        }
+    /// Processor time used so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn count_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    /// Bytes held now.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes that were held at a time.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.memory_peak.load(Ordering::Relaxed)
     }
 
     /// Whether the container asked for more memory than it may have.
@@ -144,8 +148,13 @@ impl Bucket {
 }
 
 /// Runs guest code: measured, throttled to the container's limit, and interruptible.
-pub(crate) async fn metered<F: Future>(meter: &Meter, ticker: &Ticker, guest: F) -> F::Output {
-    let mut guest = pin!(guest);
+///
+/// The guest is pinned by the caller, since a future that owns another one holds it twice.
+pub(crate) async fn metered<F: Future>(
+    meter: &Meter,
+    ticker: &Ticker,
+    mut guest: Pin<&mut F>,
+) -> F::Output {
     let mut pause: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
         loop {
@@ -186,6 +195,8 @@ fn thread_nanos() -> u64 {
 pub(crate) struct Allotment {
     meter: Arc<Meter>,
     bytes: u64,
+    /// What was granted last: the engine may fail to use it.
+    granted: u64,
 }
 
 /// The guest asked for more memory than its container's limit.
@@ -195,17 +206,26 @@ pub(crate) struct MemoryLimitExceeded;
 
 impl Allotment {
     pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, bytes: 0 }
+        Self { meter, bytes: 0, granted: 0 }
     }
 
     fn grow(&mut self, bytes: u64) -> wasmtime::Result<bool> {
         if self.meter.take_memory(bytes) {
             self.bytes += bytes;
+            self.granted = bytes;
             return Ok(true);
         }
+        self.granted = 0;
         // A trap rather than a refusal: the container ends anyway, and no handler of the guest's
         // for failed allocations should run first.
         Err(MemoryLimitExceeded.into())
+    }
+
+    /// Gives back what was granted last, because the engine could not have it.
+    fn take_back(&mut self) {
+        let granted = std::mem::take(&mut self.granted);
+        self.bytes -= granted;
+        self.meter.return_memory(granted);
     }
 }
 
@@ -228,6 +248,11 @@ impl ResourceLimiter for Allotment {
         self.grow(desired.saturating_sub(current) as u64)
     }
 
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
     fn table_growing(
         &mut self,
         current: usize,
@@ -239,6 +264,11 @@ impl ResourceLimiter for Allotment {
         }
         let elements = desired.saturating_sub(current) as u64;
         self.grow(elements.saturating_mul(TABLE_ELEMENT_BYTES))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
     }
 }
 
@@ -270,11 +300,14 @@ mod tests {
         assert!(first.memory_growing(0, 60, None).unwrap());
         assert!(second.memory_growing(0, 40, None).unwrap());
         drop(first);
-        assert_eq!(meter.stats().memory_bytes, 40);
+        assert_eq!(meter.memory(), 40);
+        assert!(second.memory_growing(40, 50, None).unwrap());
+        second.memory_grow_failed(wasmtime::Error::msg("no room")).unwrap();
+        assert_eq!(meter.memory(), 40, "what the engine could not have is not held");
         assert!(!meter.out_of_memory());
         assert!(second.memory_growing(40, 101, None).is_err());
         assert!(meter.out_of_memory());
         assert!(meter.kill.is_cancelled());
-        assert_eq!(meter.stats().memory_peak_bytes, 100);
+        assert_eq!(meter.memory_peak(), 100);
     }
 }

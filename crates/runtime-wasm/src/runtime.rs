@@ -276,15 +276,15 @@ impl WasmRuntime {
         work: impl Future<Output = Ending> + Send + 'static,
     ) {
         let (container, events) = (Arc::clone(container), self.events.clone());
-        self.spawn(async move {
-            let ending = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
+        let work = AssertUnwindSafe(work).catch_unwind();
+        self.spawn(work.map(move |ending| {
             let ending = ending.unwrap_or_else(|_panic| Ending {
                 code: CODE_KILLED,
                 reason: ExitReason::Error,
                 message: "the runtime failed while running the program".to_owned(),
             });
             container.finish(ending, &events);
-        });
+        }));
     }
 }
 
@@ -436,7 +436,7 @@ impl Runtime for WasmRuntime {
 
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
         match self.container(id) {
-            Some(container) => Ok(container.scope.meter.stats()),
+            Some(container) => Ok(container.stats()),
             None => Err(RuntimeError::NoSuchContainer { id: id.clone() }),
         }
     }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wk_runtime::{GuestNetwork, Image, Sandbox};
 
 use crate::console::Console;
+use crate::folders;
 use crate::log::{ContainerLog, Source};
 use crate::meter::Meter;
 use crate::tls::Trust;
@@ -65,13 +66,9 @@ impl Scope {
         }
     }
 
-    /// What WASI shows to one instance.
-    ///
-    /// # Errors
-    /// If a folder cannot be opened.
-    pub(crate) fn wasi(&self) -> wasmtime::Result<WasiCtx> {
-        let mut builder = self.builder()?;
-        Ok(builder.build())
+    /// What WASI shows to one instance, whose folders are opened [later](crate::folders).
+    pub(crate) fn wasi(&self) -> WasiCtx {
+        self.builder().build()
     }
 
     /// The same for core modules.
@@ -79,11 +76,12 @@ impl Scope {
     /// # Errors
     /// If a folder cannot be opened.
     pub(crate) fn wasi_p1(&self) -> wasmtime::Result<wasmtime_wasi::p1::WasiP1Ctx> {
-        let mut builder = self.builder()?;
+        let mut builder = self.builder();
+        folders::open_in(&mut builder, &self.preopens)?;
         Ok(builder.build_p1())
     }
 
-    fn builder(&self) -> wasmtime::Result<WasiCtxBuilder> {
+    fn builder(&self) -> WasiCtxBuilder {
         let mut builder = WasiCtxBuilder::new();
         builder
             .args(&self.args)
@@ -101,14 +99,7 @@ impl Scope {
         if let Some(folder) = &self.working_dir {
             builder.initial_cwd(folder);
         }
-        for preopen in &self.preopens {
-            let permissions =
-                if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-            builder.preopened_dir(&preopen.host, &preopen.guest, permissions).map_err(|error| {
-                error.context(format!("folder `{}` cannot be opened", preopen.host.display()))
-            })?;
-        }
-        Ok(builder)
+        builder
     }
 }
 

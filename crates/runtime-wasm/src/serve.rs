@@ -6,12 +6,14 @@
 //! way. An idle container is one waiting task and its listeners, nothing else.
 
 mod instance;
+mod linger;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +35,7 @@ use wasmtime_wasi_http::WasiBody;
 use wk_process::TaskGroup;
 
 use self::instance::{Answer, Instance};
+use self::linger::LastRequest;
 use crate::machine::Machine;
 use crate::meter::metered;
 use crate::programs::Handler;
@@ -72,6 +75,9 @@ pub(crate) struct Server {
     /// Connections and requests that have not ended.
     active: TaskTracker,
     idle: Mutex<Idle>,
+    last_request: LastRequest,
+    /// Connections that there are get one more answer.
+    lingering: AtomicBool,
     stopping: CancellationToken,
 }
 
@@ -103,12 +109,14 @@ impl Server {
             connections,
             active: TaskTracker::new(),
             idle: Mutex::default(),
+            last_request: LastRequest::new(Instant::now()),
+            lingering: AtomicBool::new(false),
             stopping: CancellationToken::new(),
         }
     }
 
-    /// Serves until asked to end or out of memory; then finishes the requests in flight until the
-    /// deadline. Returns whether all of them were finished.
+    /// Serves until asked to end or out of memory; goes on until clients know that, and then finishes
+    /// the requests in flight until the deadline. Returns whether all of them were finished.
     pub(crate) async fn run(
         self: Arc<Self>,
         listeners: Vec<TcpListener>,
@@ -116,7 +124,7 @@ impl Server {
     ) -> bool {
         let kill = self.scope.meter.kill.clone();
         {
-            let asked = pin!(asked_to_end(&mut deadline));
+            let asked = pin!(self.last_call(&mut deadline));
             let killed = pin!(kill.cancelled());
             let accepting = pin!(self.accept_all(&listeners));
             select(select(killed, asked), accepting).await;
@@ -143,6 +151,26 @@ impl Server {
         self.active.wait().await;
         self.idle.lock().instances.clear();
         finished
+    }
+
+    /// Waits until this server was asked to end, and its clients send nothing more.
+    async fn last_call(&self, deadline: &mut watch::Receiver<Deadline>) {
+        asked_to_end(deadline).await;
+        self.lingering.store(true, Ordering::Relaxed);
+        let asked = Instant::now();
+        loop {
+            let Some(end) = *deadline.borrow_and_update() else { return };
+            let until = linger::until(asked, end, self.last_request.get());
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                // It may be drawn nearer.
+                changed = deadline.changed() => if changed.is_err() { return },
+                () = sleep_until(until) => {}
+            }
+        }
     }
 
     /// One task accepts on all ports: a container has one or two.
@@ -177,7 +205,7 @@ impl Server {
         let _set = stream.set_nodelay(true);
         let service = service_fn(|request| {
             let server = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(server.respond(request).await) }
+            async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -199,6 +227,18 @@ impl Server {
         }
     }
 
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<WasiBody> {
+        if !is_of_a_probe(&request) {
+            self.last_request.note(Instant::now());
+        }
+        let mut response = self.respond(request).await;
+        if self.lingering.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    }
+
     async fn respond(self: &Arc<Self>, mut request: Request<Incoming>) -> Response<WasiBody> {
         if request.uri().authority().is_none() && !request.headers().contains_key(header::HOST) {
             // HTTP/1.0 allows it, the interface does not.
@@ -206,7 +246,7 @@ impl Server {
         }
         let (sender, mut receiver) = oneshot::channel();
         let server = Arc::clone(self);
-        let mut guest = Box::pin(async move { server.run_guest(request, sender).await });
+        let mut guest = Box::pin(server.run_guest(request, sender));
         let mut finished = false;
         let head = poll_fn(|cx| {
             if !finished && guest.as_mut().poll(cx).is_ready() {
@@ -257,7 +297,8 @@ impl Server {
         request: Request<Incoming>,
         sender: oneshot::Sender<Answer>,
     ) {
-        let run = async {
+        let _counted = self.scope.meter.traffic.begin();
+        let run = pin!(async {
             let mut instance = match self.take_idle() {
                 Some(instance) => instance,
                 None => self.instance().await?,
@@ -265,10 +306,9 @@ impl Server {
             instance.call(request, sender).await?;
             self.keep(instance);
             Ok(())
-        };
+        });
         let outcome: wasmtime::Result<()> =
             metered(&self.scope.meter, &self.machine.ticker, run).await;
-        self.scope.meter.count_request();
         if let Err(error) = outcome {
             self.scope.log.note(&format!("request failed: {}", describe(&error)));
         }
@@ -342,6 +382,12 @@ async fn overdue(deadline: &mut watch::Receiver<Deadline>) {
             () = sleep_until(until) => return,
         }
     }
+}
+
+/// Whether the kubelet asks, which knows of every end beforehand.
+fn is_of_a_probe(request: &Request<Incoming>) -> bool {
+    let agent = request.headers().get(header::USER_AGENT);
+    agent.is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe/"))
 }
 
 fn is_of_the_connection(error: &io::Error) -> bool {

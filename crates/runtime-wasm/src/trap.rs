@@ -35,7 +35,7 @@ impl Ending {
     }
 
     pub(crate) fn out_of_memory(meter: &Meter) -> Self {
-        let used = meter.stats().memory_peak_bytes;
+        let used = meter.memory_peak();
         Self {
             code: CODE_KILLED,
             reason: ExitReason::OomKilled,

@@ -47,7 +47,7 @@ impl Instance {
         scope: &Arc<Scope>,
         slot: OwnedSemaphorePermit,
     ) -> wasmtime::Result<Self> {
-        let mut store = store(&machine.engine, scope)?;
+        let mut store = store(&machine.engine, scope);
         let exports = match handler {
             Handler::Two(pre) => Exports::Two(pre.instantiate_async(&mut store).await?),
             Handler::Three(pre) => Exports::Three(pre.instantiate_async(&mut store).await?),

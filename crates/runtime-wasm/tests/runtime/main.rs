@@ -146,8 +146,9 @@ async fn each_request_gets_a_fresh_instance() {
     for _ in 0..3 {
         assert_eq!(get(address).await, 200);
     }
-    until("three requests are counted", async || {
-        bench.runtime.stats(&id).await.unwrap().requests == 3
+    until("three requests are counted and over", async || {
+        let requests = bench.runtime.stats(&id).await.unwrap().requests.unwrap();
+        (requests.total, requests.in_flight) == (3, 0)
     })
     .await;
     let stats = bench.runtime.stats(&id).await.unwrap();
@@ -206,6 +207,32 @@ async fn a_request_that_never_answers_is_ended() {
     spec.ports = vec![address.port()];
     bench.start("server", &spec).await.unwrap();
     assert_eq!(get(address).await, 504);
+}
+
+#[tokio::test]
+async fn what_a_request_in_flight_uses_is_measured_while_it_runs() {
+    let bench = Bench::new();
+    let mut spec = bench.spec(&guests::http("(loop $again (br $again))"));
+    let address = SocketAddr::new(spec.sandbox.ip, free_port(spec.sandbox.ip));
+    spec.ports = vec![address.port()];
+    let id = bench.start("server", &spec).await.unwrap();
+    let before = bench.runtime.stats(&id).await.unwrap();
+    assert_eq!((before.cpu, before.memory_bytes), (Duration::ZERO, 0), "an idle server is nothing");
+    let measured = until("the request is measured", async || {
+        let stats = bench.runtime.stats(&id).await.unwrap();
+        let requests = stats.requests.unwrap();
+        (requests.total, requests.in_flight) == (1, 1)
+            && stats.cpu >= Duration::from_millis(50)
+            && requests.time >= stats.cpu
+            && stats.memory_bytes >= 65_536
+    });
+    tokio::select! {
+        () = measured => {}
+        code = get(address) => panic!("a request without end was answered: {code}"),
+    }
+    let command = bench.start("command", &bench.spec(&guests::spinning())).await.unwrap();
+    let stats = bench.runtime.stats(&command).await.unwrap();
+    assert_eq!(stats.requests, None, "a command serves no requests");
 }
 
 #[tokio::test]
