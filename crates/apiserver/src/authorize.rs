@@ -14,7 +14,16 @@ pub(crate) async fn resource(
     verb: Verb,
     path: &ResourcePath,
 ) -> Result<(), ApiError> {
-    let verb = verb.as_str();
+    action(server, user, verb.as_str(), path).await
+}
+
+/// May the user do this to what a path names, by any verb?
+pub(crate) async fn action(
+    server: &ApiServer,
+    user: &User,
+    verb: &str,
+    path: &ResourcePath,
+) -> Result<(), ApiError> {
     // A namespace is asked for within itself, as in Kubernetes.
     let own = path.resource == "namespaces" && path.group.is_empty();
     let namespace = if own { &path.name } else { &path.namespace };
