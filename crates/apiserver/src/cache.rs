@@ -4,21 +4,24 @@
 //! a [`Shelf`], which has a lock, a window of changes and a bell of its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
 use std::ops::Bound;
+use std::pin::pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use wk_resources::Definition;
-use wk_store::{Event, Key, ListOptions, Revision, Store, WatchError, WatchItem};
+use wk_store::{Entry, Event, Key, ListOptions, Page, Revision, Store, WatchError, WatchItem};
 
 use crate::changes::{Change, ChangeKind, Window};
-use crate::object::Object;
+use crate::object::{Object, Outline};
 
 /// What all keys begin with.
 pub(crate) const ROOT: &str = "/registry/";
@@ -30,7 +33,7 @@ const LOAD_PAGE: usize = 1000;
 pub(crate) struct Shelf {
     /// What the keys of the kind begin with: `/registry/core/pods/`.
     pub(crate) prefix: String,
-    definition: Arc<Definition>,
+    outline: Outline,
     inner: RwLock<Inner>,
     /// Rings with the revision of the newest change.
     bell: watch::Sender<u64>,
@@ -55,8 +58,9 @@ pub(crate) struct Snapshot {
 }
 
 impl Shelf {
-    fn new(definition: Arc<Definition>, prefix: String) -> Self {
-        Self { prefix, definition, inner: RwLock::default(), bell: watch::Sender::new(0) }
+    fn new(definition: &Definition, prefix: String) -> Self {
+        let outline = Outline::of(definition);
+        Self { prefix, outline, inner: RwLock::default(), bell: watch::Sender::new(0) }
     }
 
     /// The object with this key.
@@ -71,7 +75,7 @@ impl Shelf {
         json: bytes::Bytes,
         revision: u64,
     ) -> Result<Object, crate::object::Damaged> {
-        Object::read(&self.definition, &self.prefix, key, json, revision)
+        Object::read(&self.outline, &self.prefix, key, json, revision)
     }
 
     /// At most `limit` objects whose keys begin with `prefix` and that `keep` keeps.
@@ -160,10 +164,19 @@ impl Shelf {
     }
 }
 
+/// The shelves by group and plural.
+type Shelves = HashMap<String, Arc<Shelf>>;
+
+fn shelf_of<'a>(shelves: &'a Shelves, key: &str) -> Option<&'a Arc<Shelf>> {
+    let rest = key.strip_prefix(ROOT)?;
+    let mut slashes = rest.match_indices('/').map(|(at, _)| at).skip(1);
+    shelves.get(&rest[..slashes.next()?])
+}
+
 /// All shelves, and how far they have come.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    shelves: HashMap<String, Arc<Shelf>>,
+    shelves: Shelves,
     seen: watch::Sender<u64>,
     store: Arc<dyn Store>,
     /// What is added to revisions of the store before clients see them.
@@ -179,6 +192,48 @@ pub(crate) enum FeedError {
     Watch(#[from] WatchError),
     #[error("the store ended the watch")]
     Ended,
+    #[error("what is stored could not be decoded")]
+    Decode(#[source] tokio::task::JoinError),
+}
+
+/// Everything in a store as of one revision, page by page.
+fn pages(store: &dyn Store) -> impl Stream<Item = Result<Page, FeedError>> {
+    let first = ListOptions { limit: Some(LOAD_PAGE), uncounted: true, ..ListOptions::default() };
+    stream::try_unfold(Some(first), async |options: Option<ListOptions>| {
+        let Some(mut options) = options else { return Ok(None) };
+        let page = store.list(ROOT, options.clone()).await?;
+        options.at = Some(page.revision);
+        options.start_after = page.entries.last().map(|entry| Arc::clone(&entry.key));
+        let next = page.more.then_some(options);
+        Ok(Some((page, next)))
+    })
+}
+
+/// The prefix of a shelf, and objects of it with their keys.
+type Part = (String, Vec<(Key, Arc<Object>)>);
+
+/// The objects of a page, by their shelves.
+fn decoded(shelves: &Shelves, entries: Vec<Entry>, base: u64) -> Vec<Part> {
+    let mut found: Vec<Part> = Vec::new();
+    for entry in entries {
+        let Some(shelf) = shelf_of(shelves, &entry.key) else { continue };
+        let key = Arc::clone(&entry.key);
+        match shelf.read(entry.key, entry.value, entry.revision.0 + base) {
+            Ok(object) => {
+                // They come in the order of their keys: those of a shelf are together.
+                if found.last().is_none_or(|(prefix, _)| *prefix != shelf.prefix) {
+                    found.push((shelf.prefix.clone(), Vec::new()));
+                }
+                if let Some((_, objects)) = found.last_mut() {
+                    objects.push((key, Arc::new(object)));
+                }
+            }
+            Err(damaged) => {
+                error!(error = %crate::error::chain(&damaged), "left out of the cache");
+            }
+        }
+    }
+    found
 }
 
 impl Cache {
@@ -192,10 +247,8 @@ impl Cache {
         let group = if definition.group.is_empty() { "core" } else { &definition.group };
         let path = format!("{group}/{}", definition.plural);
         let prefix = format!("{ROOT}{path}/");
-        let shelf = self
-            .shelves
-            .entry(path)
-            .or_insert_with(|| Arc::new(Shelf::new(Arc::clone(definition), prefix)));
+        let shelf =
+            self.shelves.entry(path).or_insert_with(|| Arc::new(Shelf::new(definition, prefix)));
         Arc::clone(shelf)
     }
 
@@ -205,9 +258,7 @@ impl Cache {
     }
 
     fn shelf_of(&self, key: &str) -> Option<&Arc<Shelf>> {
-        let rest = key.strip_prefix(ROOT)?;
-        let mut slashes = rest.match_indices('/').map(|(at, _)| at).skip(1);
-        self.shelves.get(&rest[..slashes.next()?])
+        shelf_of(&self.shelves, key)
     }
 
     /// The revision that every shelf has reached.
@@ -226,34 +277,34 @@ impl Cache {
     }
 
     /// Fills the cache with what is in the store; gives the revision to watch from.
+    ///
+    /// While one page is read from the store those before it are decoded, on as many threads as there
+    /// are processors. Nothing is served before all of it is there.
     pub(crate) async fn load(&self) -> Result<Revision, FeedError> {
-        let mut found: HashMap<&str, BTreeMap<Key, Arc<Object>>> = HashMap::new();
-        let mut options =
-            ListOptions { limit: Some(LOAD_PAGE), uncounted: true, ..ListOptions::default() };
-        let revision = loop {
-            let page = self.store.list(ROOT, options.clone()).await?;
-            options.at = Some(page.revision);
-            options.start_after = page.entries.last().map(|entry| Arc::clone(&entry.key));
-            for entry in page.entries {
-                let Some(shelf) = self.shelf_of(&entry.key) else { continue };
-                let key = Arc::clone(&entry.key);
-                match shelf.read(Arc::clone(&key), entry.value, entry.revision.0 + self.base) {
-                    Ok(object) => {
-                        let objects = found.entry(shelf.prefix.as_str()).or_default();
-                        objects.insert(key, Arc::new(object));
-                    }
-                    Err(damaged) => {
-                        error!(error = %crate::error::chain(&damaged), "left out of the cache");
-                    }
-                }
+        let shelves = Arc::new(self.shelves.clone());
+        let base = self.base;
+        let mut decoding = pin!(
+            pages(&*self.store)
+                .map_ok(|page| {
+                    let shelves = Arc::clone(&shelves);
+                    let objects = move || decoded(&shelves, page.entries, base);
+                    let objects = tokio::task::spawn_blocking(objects);
+                    async move { Ok((page.revision, objects.await.map_err(FeedError::Decode)?)) }
+                })
+                .try_buffered(thread::available_parallelism().map_or(1, NonZero::get))
+        );
+        let mut found: HashMap<String, Vec<(Key, Arc<Object>)>> = HashMap::new();
+        let mut revision = Revision(0);
+        while let Some((at, objects)) = decoding.try_next().await? {
+            revision = at;
+            for (prefix, mut objects) in objects {
+                found.entry(prefix).or_default().append(&mut objects);
             }
-            if !page.more {
-                break page.revision;
-            }
-        };
-        let shown = revision.0 + self.base;
+        }
+        let shown = revision.0 + base;
         for shelf in self.shelves.values() {
-            shelf.replace(found.remove(shelf.prefix.as_str()).unwrap_or_default(), shown);
+            let objects = found.remove(&shelf.prefix).unwrap_or_default();
+            shelf.replace(objects.into_iter().collect(), shown);
         }
         self.seen.send_replace(shown);
         Ok(revision)

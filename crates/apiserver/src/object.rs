@@ -1,15 +1,18 @@
 //! An object as the cache keeps it: encoded, with what selectors ask taken out of it.
 
+mod outline;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use wk_api::{FieldSelector, LabelSelector};
 use wk_resources::Definition;
 use wk_store::Key;
+
+pub(crate) use self::outline::Outline;
 
 /// One object at one revision.
 ///
@@ -96,12 +99,6 @@ pub(crate) struct Damaged {
 }
 
 #[derive(Deserialize)]
-struct Outline<'a> {
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
-
-#[derive(Deserialize)]
 struct Labels<'a> {
     #[serde(borrow, default)]
     labels: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
@@ -110,26 +107,20 @@ struct Labels<'a> {
 impl Object {
     /// An object from its stored form.
     pub(crate) fn read(
-        definition: &Definition,
+        outline: &Outline,
         prefix: &str,
         key: Key,
         json: Bytes,
         revision: u64,
     ) -> Result<Self, Damaged> {
         let damaged = |source| Damaged { key: key.to_string(), source };
-        let outline: Outline<'_> = serde_json::from_slice(&json).map_err(damaged)?;
-        let metadata = outline.metadata.get();
+        let (metadata, fields) = outline.read(&json).map_err(damaged)?;
+        let metadata = metadata.get();
         let splice = metadata.as_ptr().addr() - json.as_ptr().addr() + 1;
         let labels: Labels<'_> = serde_json::from_str(metadata).map_err(damaged)?;
         let labels = labels.labels.unwrap_or_default();
         let labels = labels.iter().map(|(name, value)| (&**name, &**value));
-        let facts = if definition.selectable.is_empty() {
-            Facts::new(labels, [])
-        } else {
-            let value: Value = serde_json::from_slice(&json).map_err(damaged)?;
-            let fields = definition.fields(&value).into_iter().map(|(_, value)| value);
-            Facts::new(labels, fields)
-        };
+        let facts = Facts::new(labels, fields);
         let splice = u32::try_from(splice).unwrap_or(u32::MAX);
         let path_at = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
         Ok(Self { key, path_at, splice, json, revision, facts })

@@ -9,7 +9,7 @@ use wk_store::Key;
 
 use crate::cache::ROOT;
 use crate::error;
-use crate::object::Object;
+use crate::object::{Object, Outline};
 
 /// Looks at stored records of the built-in kinds.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Records {
         let Some(definition) = self.kinds.get(&format!("{group}/{plural}")) else { return Ok(()) };
         let prefix = format!("{ROOT}{group}/{plural}/");
         let bytes = bytes::Bytes::copy_from_slice(value);
-        let object = Object::read(definition, &prefix, Key::from(key), bytes, 0)
+        let object = Object::read(&Outline::of(definition), &prefix, Key::from(key), bytes, 0)
             .map_err(|damaged| error::chain(&damaged))?;
         let namespace = own.pointer("/metadata/namespace").and_then(Value::as_str);
         if namespace.unwrap_or_default() != object.namespace() {
