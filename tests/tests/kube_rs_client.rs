@@ -177,7 +177,7 @@ async fn kube_rs_patches_and_applies() {
     };
     let unknown = json!({"spec": {"nothing": 1}});
     let refused = deployments.patch("web", &strict, &Patch::Merge(unknown)).await;
-    assert_eq!(refusal(refused), (400, "BadRequest".to_owned()));
+    assert_eq!(refusal(refused), (422, "Invalid".to_owned()));
 
     // Status and scale are apart from the rest.
     let status = json!({"status": {"observedGeneration": 3}, "spec": {"paused": true}});

@@ -41,7 +41,8 @@ fn kubectl_patches_in_every_way() {
         kubectl.refuses(&[
             ("patch deploy web --type=json -p '[{\"op\":\"test\",\"path\":\"/spec/replicas\",\"value\":5}]'", "The request is invalid: the server rejected our request due to an error in our request"),
             ("patch deploy web --type=merge -p '{\"spec\":{\"replicas\":-1}}'", "The Deployment \"web\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
-            ("patch deploy web --type=merge -p '{\"spec\":{\"replicas\":\"x\"}}'", "Error from server (BadRequest): ..."),
+            ("patch deploy web --type=merge -p '{\"spec\":{\"replicas\":\"x\"}}'", "The request is invalid: patch: Invalid value: ..."),
+            ("patch deploy web -p '{\"spec\":{\"replicas\":\"x\"}}'", "The request is invalid: patch: Invalid value: \"map[spec:map[replicas:x]]\": unrecognized type: int32"),
             ("patch deploy absent -p '{}'", "Error from server (NotFound): deployments.apps \"absent\" not found"),
         ]);
     });

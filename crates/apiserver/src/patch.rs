@@ -1,15 +1,17 @@
 //! Patches.
 
+mod words;
+
 use serde_json::Value;
-use wk_api::{ApiError, Reason};
+use wk_api::{ApiError, Fault, FieldPath, GroupKind, Reason};
 use wk_patch::PatchError;
 use wk_resources::Update;
-use wk_schema::Message;
+use wk_schema::{Message, Warning, decode};
 
 use crate::apply;
-use crate::body;
+use crate::body::Expected;
 use crate::handle::Call;
-use crate::options::WriteOptions;
+use crate::options::{FieldValidation, WriteOptions};
 use crate::write::{self, Change, Changed, Written};
 
 const MEDIA_TYPES: &[&str] = &[
@@ -31,6 +33,8 @@ enum Kind {
 pub(crate) struct Patch {
     kind: Kind,
     value: Value,
+    /// What stands twice in it.
+    duplicates: Vec<Warning>,
 }
 
 impl Patch {
@@ -49,7 +53,9 @@ impl Patch {
             "application/strategic-merge-patch+json" if message.is_some() => Kind::Strategic,
             _ => return Err(ApiError::unsupported_media_type(MEDIA_TYPES)),
         };
-        Ok(Self { kind, value: body::parse(bytes)? })
+        let (value, duplicates) = decode::parse(bytes)
+            .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
+        Ok(Self { kind, value, duplicates })
     }
 
     /// What the patch makes of an object with these fields.
@@ -68,6 +74,49 @@ impl Patch {
             }
         };
         patched.map_err(|error| refused(&error))
+    }
+
+    /// What the patch makes of an object, as an object of its kind; with what the client is to be
+    /// warned of.
+    pub(crate) fn decoded(
+        &self,
+        old: &Value,
+        expected: Expected<'_>,
+        validation: FieldValidation,
+    ) -> Result<(Value, Vec<String>), ApiError> {
+        let patched = self.applied(old, expected.message)?;
+        let Some(message) = expected.message else { return Ok((patched, Vec::new())) };
+        let (value, found) = wk_schema::decode_value(patched, message).map_err(|error| {
+            let text = error.to_string();
+            let text = if self.kind == Kind::Strategic { words::converted(&text) } else { text };
+            self.refused(old, expected, &text)
+        })?;
+        let of_patch = if self.kind == Kind::Json { "json patch " } else { "" };
+        let own = self.duplicates.iter().map(|warning| format!("{of_patch}{warning}"));
+        let all: Vec<String> = own.chain(found.iter().map(ToString::to_string)).collect();
+        match validation {
+            FieldValidation::Ignore => Ok((value, Vec::new())),
+            FieldValidation::Strict if !all.is_empty() => {
+                let why = format!("strict decoding error: {}", all.join(", "));
+                Err(self.refused(old, expected, &why))
+            }
+            FieldValidation::Strict | FieldValidation::Warn => Ok((value, all)),
+        }
+    }
+
+    /// 422: what comes of the patch is no object of its kind.
+    fn refused(&self, old: &Value, expected: Expected<'_>, why: &str) -> ApiError {
+        let shown = match self.kind {
+            Kind::Strategic => words::as_go(&self.value),
+            Kind::Json | Kind::Merge => {
+                // Made once more: nobody keeps a copy for the few that are refused.
+                let patched = self.applied(old, expected.message);
+                patched.map(|patched| patched.to_string()).unwrap_or_default()
+            }
+        };
+        let root = FieldPath::Root;
+        let fault = Fault::invalid(&root.child("patch"), shown, why);
+        ApiError::invalid(&GroupKind::new("", ""), "", &[fault])
     }
 
     /// Whether the patch says which revision it is for.
@@ -102,13 +151,13 @@ pub(crate) async fn patch(
         name,
         part,
         dry_run: options.dry_run,
+        user: Some(&call.user),
         manager: Some(call.manager(options)),
     };
     let warnings = parking_lot::Mutex::new(Vec::new());
     let written = write::change(&call.server, &change, |old| {
-        let patched = patch.applied(old, message)?;
-        let (value, found) = body::decode_parsed(patched, call.expected())?;
-        *warnings.lock() = body::judge(&found, call.expected(), options.validation)?;
+        let (value, found) = patch.decoded(old, call.expected(), options.validation)?;
+        *warnings.lock() = found;
         check_name(call, &value, old)?;
         Ok(Changed { conditional: patch.names_revision(), value })
     })

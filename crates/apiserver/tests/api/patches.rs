@@ -90,3 +90,38 @@ async fn the_status_is_written_apart() {
     let (_, pod) = patched(&cluster, &path, "merge-patch+json", &back).await;
     assert_eq!(pod["status"]["phase"], "Running");
 }
+
+#[tokio::test]
+async fn what_a_patch_says_twice_or_of_nothing_is_judged_as_in_a_body() {
+    let cluster = Cluster::start().await;
+    cluster.create(MAPS, map("a", "1")).await;
+    let path = format!("{MAPS}/a");
+    let merge = "application/merge-patch+json";
+    let strategic = "application/strategic-merge-patch+json";
+    let json = "application/json-patch+json";
+    let twice = r#"{"data":{"b":"1","b":"2"},"dota":{}}"#;
+    let op = r#"[{"op":"add","op":"add","path":"/dota","value":1}]"#;
+    for (media_type, body, warned) in [
+        (merge, twice, &["duplicate field \"data.b\"", "unknown field \"dota\""][..]),
+        (strategic, twice, &["duplicate field \"data.b\"", "unknown field \"dota\""]),
+        (json, op, &["json patch duplicate field \"[0].op\"", "unknown field \"dota\""]),
+    ] {
+        let answer = cluster.raw("PATCH", &path, media_type, body).await;
+        assert_eq!(answer.code, 200, "{}", answer.json());
+        let shown: Vec<String> =
+            warned.iter().map(|text| format!("299 - \"{}\"", text.replace('"', "\\\""))).collect();
+        let found: Vec<&str> =
+            answer.headers.get_all("warning").iter().map(|own| own.to_str().unwrap()).collect();
+        assert_eq!(found, shown, "{body}");
+        let strict = format!("{path}?fieldValidation=Strict");
+        let answer = cluster.raw("PATCH", &strict, media_type, body).await;
+        let status = answer.json();
+        let message = status["message"].as_str().unwrap();
+        let why = format!(": strict decoding error: {}", warned.join(", "));
+        assert!(answer.code == 422 && message.ends_with(&why), "{message}");
+        assert!(message.starts_with(" \"\" is invalid: patch: Invalid value: \""), "{message}");
+        let ignored = format!("{path}?fieldValidation=Ignore");
+        let answer = cluster.raw("PATCH", &ignored, media_type, body).await;
+        assert!(answer.code == 200 && !answer.headers.contains_key("warning"));
+    }
+}
