@@ -109,3 +109,28 @@ fn a_claim_in_use_goes_when_nothing_uses_it() {
     cluster.kubectl(&["delete", "pvc", "data", "--timeout=60s"]).ok();
     assert!(cluster.object("pvc", "data").is_none());
 }
+
+#[test]
+fn what_the_audited_level_forbids_is_told_in_the_log() {
+    let mut cluster = Cluster::start();
+    let label = "pod-security.kubernetes.io/audit=restricted";
+    cluster.kubectl(&["label", "namespace", "default", label]).ok();
+    apply(&cluster, &pod("plain", "{}"));
+    eventually("the violation is told", || {
+        let log = cluster.daemon().output();
+        let line = log.lines().find(|line| line.contains("audit-violations"))?;
+        for part in [
+            "audit: request",
+            "user=\"admin\"",
+            "verb=\"create\"",
+            "path=\"/api/v1/namespaces/default/pods\"",
+            "code=201",
+            "pod-security.kubernetes.io/enforce-policy",
+            "privileged:latest",
+            "would violate PodSecurity \\\"restricted:latest\\\": allowPrivilegeEscalation",
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        Some(())
+    });
+}

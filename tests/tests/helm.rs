@@ -120,6 +120,38 @@ fn check(version: &str) {
     assert!(helm.run("status one").refused().contains("not found"));
 }
 
+/// A chart that brings kinds of its own, which are not served.
+#[track_caller]
+fn check_own_kinds(version: &str) {
+    let cluster = Cluster::start();
+    let helm = Helm { cluster: &cluster, version, namespace: "default" };
+    let chart = cluster.scratch().join("own");
+    std::fs::create_dir_all(chart.join("crds")).expect("folders are made");
+    let write = |name: &str, text: &str| {
+        std::fs::write(chart.join(name), text).expect("files are written");
+    };
+    write("Chart.yaml", "{apiVersion: v2, name: own, version: 0.1.0}");
+    write(
+        "crds/widgets.yaml",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+         metadata: {name: widgets.example.com}\n",
+    );
+    let refused = helm.run(&format!("install own {}", chart.display())).refused();
+    let why =
+        "no matches for kind \"CustomResourceDefinition\" in version \"apiextensions.k8s.io/v1\"";
+    assert!(refused.contains(why), "{refused}");
+    helm.prints("list --all-namespaces -q", "");
+    // Without them the rest is installed.
+    let said = helm.run(&format!("install own {} --skip-crds", chart.display())).ok();
+    assert!(said.contains("STATUS: deployed"), "{said}");
+}
+
+#[test]
+fn a_chart_with_kinds_of_its_own_is_refused_with_the_reason() {
+    check_own_kinds("1.37");
+    check_own_kinds("1.32");
+}
+
 #[test]
 fn helm_4_installs_upgrades_rolls_back_and_uninstalls() {
     check("1.37");

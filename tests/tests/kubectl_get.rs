@@ -266,7 +266,7 @@ fn kubectl_finds_out_what_the_server_has() {
             ("config current-context", "wk"),
             (
                 "api-resources --namespaced=false --api-group= -o name",
-                "namespaces\nnodes\npersistentvolumes",
+                "componentstatuses\nnamespaces\nnodes\npersistentvolumes",
             ),
             (
                 "api-resources --categories=all --verbs=list -o name --api-group=apps",

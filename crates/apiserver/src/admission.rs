@@ -6,6 +6,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/>
 
+mod certificates;
 mod default_ingress_class;
 mod default_storage_class;
 mod default_tolerations;
@@ -27,9 +28,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use wk_api::ApiError;
+use wk_auth::User;
 use wk_resources::Update;
 
 use crate::catalog::Resource;
+use crate::object::Object;
 use crate::server::ApiServer;
 use crate::services::Reserved;
 
@@ -52,6 +55,8 @@ pub(crate) struct Attributes<'a> {
     pub(crate) part: Update,
     /// What is replaced; `None` for a new object.
     pub(crate) old: Option<&'a Value>,
+    /// Who asks for it; `None` for writes of the server itself.
+    pub(crate) user: Option<&'a User>,
     pub(crate) dry_run: bool,
 }
 
@@ -61,9 +66,11 @@ impl<'a> Attributes<'a> {
         server: &'a ApiServer,
         resource: &'a Resource,
         namespace: &'a str,
+        user: &'a User,
         dry_run: bool,
     ) -> Self {
-        Self { server, resource, namespace, part: Update::Whole, old: None, dry_run }
+        let user = Some(user);
+        Self { server, resource, namespace, part: Update::Whole, old: None, user, dry_run }
     }
 
     /// Whether the object is new.
@@ -156,7 +163,7 @@ impl Admission {
             plugins: vec![
                 Box::new(namespace_lifecycle::NamespaceLifecycle),
                 Box::new(limit_ranger::LimitRanger),
-                Box::new(service_account::ServiceAccount::new()),
+                Box::new(service_account::ServiceAccount),
                 Box::new(taint_nodes::TaintNodesByCondition),
                 Box::new(pod_security::PodSecurity),
                 Box::new(priority::Priority),
@@ -165,11 +172,21 @@ impl Admission {
                 Box::new(storage_in_use::StorageObjectInUseProtection),
                 Box::new(volume_resize::PersistentVolumeClaimResize),
                 Box::new(runtime_class::RuntimeClass),
+                Box::new(certificates::CertificateApproval),
+                Box::new(certificates::CertificateSigning),
+                Box::new(certificates::CertificateSubjectRestriction),
                 Box::new(default_ingress_class::DefaultIngressClass),
                 Box::new(services::KeepAllocated),
                 Box::new(resource_quota::TrueStatus(Arc::clone(&quotas))),
             ],
             quotas,
+        }
+    }
+
+    /// Notes that this server wrote an object, over what it saw.
+    pub(crate) fn wrote(&self, resource: &Resource, seen: Option<&Object>, object: &Object) {
+        if resource.definition.plural == "resourcequotas" && resource.definition.group.is_empty() {
+            self.quotas.wrote(seen, object);
         }
     }
 

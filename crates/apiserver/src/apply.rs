@@ -78,6 +78,7 @@ pub(crate) async fn apply(
         name,
         part,
         dry_run: options.dry_run,
+        user: Some(&call.user),
         manager: None,
     };
     let written = write::change(&call.server, &change, |old| {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use wk_auth::{Authorizer, BootstrapToken, Ca, TokenSigner};
 use wk_store::Store;
@@ -27,7 +28,12 @@ pub struct Config {
     pub advertise: Option<SocketAddr>,
     /// What the server says it is.
     pub release: Release,
+    /// How long an event lives after it was last written; [`EVENT_TTL`] elsewhere.
+    pub event_ttl: Duration,
 }
+
+/// How long events live in Kubernetes.
+pub const EVENT_TTL: Duration = Duration::from_hours(1);
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,6 +42,7 @@ impl std::fmt::Debug for Config {
             .field("service_cidr", &self.service_cidr)
             .field("advertise", &self.advertise)
             .field("release", &self.release)
+            .field("event_ttl", &self.event_ttl)
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! is authorised like for anything else: by the method of the request and the subresource.
 
 mod proxy;
-mod relay;
+pub(crate) mod relay;
 mod services;
 mod streams;
 

@@ -153,9 +153,15 @@ fn aggregated_resource(resource: &Arc<Resource>) -> Value {
             })
         })
         .collect();
+    // What has subresources but is nothing itself has a kind without a name, as in Kubernetes.
+    let own = if definition.verbs.is_empty() {
+        wk_api::GroupVersionKind::new("", "", "")
+    } else {
+        definition.gvk()
+    };
     let mut value = json!({
         "resource": definition.plural,
-        "responseKind": kind(&definition.gvk()),
+        "responseKind": kind(&own),
         "scope": if definition.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": definition.singular,
         "verbs": definition.verbs,
@@ -234,7 +240,7 @@ fn listed(definition: &Definition) -> Vec<Value> {
     if !definition.categories.is_empty() {
         own["categories"] = json!(definition.categories);
     }
-    let mut list = vec![own];
+    let mut list = if definition.verbs.is_empty() { Vec::new() } else { vec![own] };
     for sub in &*definition.subresources {
         let mut value = json!({
             "name": format!("{}/{}", definition.plural, sub.name),

@@ -1,4 +1,4 @@
-//! Events live for an hour after they were last written, as leases of the store do it elsewhere.
+//! Events live for a while after they were last written, as leases of the store do it elsewhere.
 //!
 //! All have the same time to live, so that they end in the order in which they were written: a queue
 //! is enough, and idle events cost nothing.
@@ -18,8 +18,8 @@ use crate::changes::ChangeKind;
 use crate::object::Object;
 use crate::server::ApiServer;
 
-/// How long an event lives.
-const LIFETIME: Duration = Duration::from_hours(1);
+/// So many are deleted at once.
+const BATCH: usize = 64;
 /// The queue is looked at this often while nothing else happens.
 const IDLE: Duration = Duration::from_hours(1);
 
@@ -31,8 +31,8 @@ struct Due {
     revision: u64,
 }
 
-/// Deletes events whose time is over, until cancelled.
-pub(crate) async fn expire(server: Arc<ApiServer>) -> Result<(), BoxError> {
+/// Deletes events that were last written `lifetime` ago, until cancelled.
+pub(crate) async fn expire(server: Arc<ApiServer>, lifetime: Duration) -> Result<(), BoxError> {
     let token = server.tasks.token();
     let Some(events) = server.catalog.get("", "v1", "events") else {
         token.cancelled().await;
@@ -47,7 +47,7 @@ pub(crate) async fn expire(server: Arc<ApiServer>) -> Result<(), BoxError> {
         if std::mem::take(&mut missed) {
             let snapshot = shelf.snapshot(&shelf.prefix, usize::MAX, 0, |_| true);
             cursor = snapshot.revision;
-            queue = all(&snapshot.objects);
+            queue = all(&snapshot.objects, lifetime);
         }
         bell.borrow_and_update();
         match shelf.changes(cursor, 256) {
@@ -62,7 +62,7 @@ pub(crate) async fn expire(server: Arc<ApiServer>) -> Result<(), BoxError> {
                 }
             }
             Ok(changes) => {
-                let at = Instant::now() + LIFETIME;
+                let at = Instant::now() + lifetime;
                 for change in changes {
                     cursor = change.revision;
                     if change.kind != ChangeKind::Deleted {
@@ -76,12 +76,12 @@ pub(crate) async fn expire(server: Arc<ApiServer>) -> Result<(), BoxError> {
 }
 
 /// When each of these events ends, the first one first.
-fn all(objects: &[Arc<Object>]) -> VecDeque<Due> {
+fn all(objects: &[Arc<Object>], lifetime: Duration) -> VecDeque<Due> {
     let (now, wall) = (Instant::now(), Timestamp::now());
     let mut queue: Vec<Due> = objects
         .iter()
         .map(|object| {
-            let left = left(&object.value(), wall);
+            let left = left(&object.value(), wall, lifetime);
             Due { at: now + left, key: Arc::clone(object.key()), revision: object.revision }
         })
         .collect();
@@ -90,7 +90,7 @@ fn all(objects: &[Arc<Object>]) -> VecDeque<Due> {
 }
 
 /// How much of an event's life is left, going by the newest time in it.
-fn left(event: &Value, now: Timestamp) -> Duration {
+fn left(event: &Value, now: Timestamp, lifetime: Duration) -> Duration {
     let times = [
         &event["series"]["lastObservedTime"],
         &event["lastTimestamp"],
@@ -99,14 +99,21 @@ fn left(event: &Value, now: Timestamp) -> Duration {
     ];
     let newest = times.into_iter().filter_map(|time| parse_time(time.as_str()?)).max();
     let age = newest.map_or(0, |newest| now.as_second() - newest.as_second());
-    LIFETIME.saturating_sub(Duration::from_secs(u64::try_from(age).unwrap_or(0)))
+    lifetime.saturating_sub(Duration::from_secs(u64::try_from(age).unwrap_or(0)))
 }
 
 async fn end_due(server: &ApiServer, queue: &mut VecDeque<Due>) {
     let now = Instant::now();
-    while queue.front().is_some_and(|due| due.at <= now) {
-        let Some(due) = queue.pop_front() else { return };
-        // One that was written or deleted meanwhile is a conflict: another entry counts for it.
-        let _ = server.storage.delete(&due.key, due.revision).await;
+    loop {
+        let due = queue.iter().take(BATCH).take_while(|due| due.at <= now).count();
+        if due == 0 {
+            return;
+        }
+        // At the same time, so that they share a commit of the store. One that was written or
+        // deleted meanwhile is a conflict: another entry counts for it.
+        let ends = queue.drain(..due).map(|due| async move {
+            let _ = server.storage.delete(&due.key, due.revision).await;
+        });
+        futures::future::join_all(ends).await;
     }
 }

@@ -145,6 +145,7 @@ impl Eviction<'_> {
                 name: self.name,
                 part: Update::Status,
                 dry_run: delete.dry_run,
+                user: Some(&self.call.user),
                 manager: Some("apiserver"),
             };
             let seen = revision.to_string();

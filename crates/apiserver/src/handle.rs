@@ -26,8 +26,8 @@ use crate::server::ApiServer;
 use crate::table::Include;
 use crate::write::{Creation, Written};
 use crate::{
-    authorize, bootstrap, connect, discovery, list, maintenance, openapi, patch, remove, reviews,
-    subresources, system, tokens, warnings, watch, write,
+    audit, authorize, bootstrap, components, connect, discovery, impersonate, list, maintenance,
+    openapi, patch, remove, reviews, subresources, system, tokens, usage, warnings, watch, write,
 };
 
 /// The most bytes of the name of a program that manages fields.
@@ -97,7 +97,8 @@ pub(crate) async fn handle(server: Arc<ApiServer>, request: Request<Body>) -> Re
     let target = Target::parse(&path);
     let (verb, resource) = labels(&server, &method, &target, request.uri().query());
     let answer = AssertUnwindSafe(answer(&server, request, target)).catch_unwind();
-    let (answer, warned) = warnings::collected(Box::pin(answer)).await;
+    let answer = warnings::collected(Box::pin(answer));
+    let ((answer, warned), notes) = audit::collected(answer).await;
     let mut response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(failure)) => {
@@ -115,6 +116,7 @@ pub(crate) async fn handle(server: Arc<ApiServer>, request: Request<Body>) -> Re
         }
     };
     encode::warn(&mut response, &warned);
+    notes.tell(verb, &path, response.status());
     server.metrics.request(verb, &resource, response.status(), begun.elapsed());
     response
 }
@@ -139,8 +141,9 @@ fn labels(
 }
 
 async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target) -> Answer {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let user = authenticate(server, &parts, &target)?;
+    let user = impersonate::acting(server, user, &mut parts.headers).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     match target {
         Target::Path(path) => {
@@ -163,7 +166,7 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
             if let Some(kind) = reviews::kind(&path) {
                 return reviews::answer(server, &parts, &path, kind, verb, &user, body).await;
             }
-            let resource = found.ok_or_else(ApiError::no_such_resource)?;
+            let resource = found.ok_or_else(|| usage::missing(&path))?;
             // Objects of namespaces are nowhere else, and the other way round.
             let namespaced = resource.definition.namespaced;
             let misplaced = if namespaced {
@@ -197,7 +200,9 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
                 user,
                 look,
             };
-            if call.path.subresource.is_empty() {
+            if usage::is_measured(&call.resource) {
+                usage::answer(&call).await
+            } else if call.path.subresource.is_empty() {
                 objects(&call, body).await
             } else {
                 subresources::answer(&call, body).await
@@ -245,6 +250,9 @@ async fn objects(call: &Call, body: Body) -> Answer {
     if *call.resource.definition.verbs == ["create"] {
         // A question that nobody here answers; it is nothing to be stored.
         return Err(ApiError::no_such_resource());
+    }
+    if call.resource.definition.kind == "ComponentStatus" && call.resource.gr.group.is_empty() {
+        return components::answer(call).await;
     }
     let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
     match call.verb {

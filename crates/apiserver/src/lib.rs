@@ -17,12 +17,14 @@
 
 mod admission;
 mod apply;
+mod audit;
 mod authorize;
 mod body;
 mod bootstrap;
 mod cache;
 mod catalog;
 mod changes;
+mod components;
 mod config;
 mod connect;
 mod dialer;
@@ -33,6 +35,7 @@ mod events;
 mod eviction;
 mod handle;
 mod housekeeping;
+mod impersonate;
 mod list;
 mod logs;
 mod maintenance;
@@ -57,12 +60,13 @@ mod subresources;
 mod system;
 mod table;
 mod tokens;
+mod usage;
 mod warnings;
 mod watch;
 mod websocket;
 mod write;
 
-pub use config::{BootstrapConfig, Config, Release, ServiceCidr};
+pub use config::{BootstrapConfig, Config, EVENT_TTL, Release, ServiceCidr};
 pub use dialer::{Duplex, NoNodes, NodeDialer};
 pub use records::Records;
 pub use server::{ApiServer, StartError};

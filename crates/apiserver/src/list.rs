@@ -229,7 +229,17 @@ pub(crate) fn answer(call: &Call, page: Page) -> Answer {
     if look.is_stored_form(resource) {
         return Ok(stored_form(call, page.objects, &metadata));
     }
-    let values = page.objects.iter().map(|object| resource.value(object));
+    of_values(call, &metadata, page.objects.iter().map(|object| resource.value(object)))
+}
+
+/// The answer that shows a list of objects that were made for it.
+pub(crate) fn of_values(
+    call: &Call,
+    metadata: &Value,
+    values: impl IntoIterator<Item = Value>,
+) -> Answer {
+    let (resource, look) = (&call.resource, call.look);
+    let values = values.into_iter();
     let definition = &resource.definition;
     let (value, message) = match look.format.shape {
         Shape::Plain => {
@@ -255,7 +265,7 @@ pub(crate) fn answer(call: &Call, page: Page) -> Answer {
             (list, encode::meta_message("PartialObjectMetadataList"))
         }
         Shape::Table(version) => {
-            (table::table(resource, version, &metadata, values, look.include, true), None)
+            (table::table(resource, version, metadata, values, look.include, true), None)
         }
     };
     encode::plain(&value, message, look, StatusCode::OK)

@@ -230,10 +230,8 @@ impl ListOptions {
         name: &str,
         watch: bool,
     ) -> Result<Self, ApiError> {
-        let labels = LabelSelector::parse(query.text("labelSelector")).map_err(|error| {
-            let message = format!("unable to parse requirement: {error}");
-            ApiError::bad_request(message)
-        })?;
+        let labels = LabelSelector::parse(query.text("labelSelector"))
+            .map_err(|error| ApiError::bad_request(error.to_string()))?;
         let mut text = query.text("fieldSelector").to_owned();
         if !name.is_empty() {
             let own = format!("metadata.name={}", wk_api::fields::escape(name));

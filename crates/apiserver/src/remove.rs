@@ -77,9 +77,15 @@ pub(crate) async fn remove(
                 Err(Unwritten::Conflict) => continue,
             }
         }
-        let part = Update::Whole;
-        let change =
-            Change { resource, namespace, name, part, dry_run: options.dry_run, manager: None };
+        let change = Change {
+            resource,
+            namespace,
+            name,
+            part: Update::Whole,
+            dry_run: options.dry_run,
+            user: None,
+            manager: None,
+        };
         match write::store(server, &change, &current, new).await {
             Ok(written) => return Ok(Removed::Kept(written)),
             Err(Unwritten::Failed(error)) => return Err(error),

@@ -59,9 +59,9 @@ pub(crate) async fn answer(call: &Call, body: Body) -> Answer {
             let patch = Patch::read(call, &bytes, expected().message)?;
             let warnings = parking_lot::Mutex::new(Vec::new());
             let written = write(call, &options, |old| {
-                let patched = patch.applied(&scale::scale_of(old), expected().message)?;
-                let (scale, found) = body::decode_parsed(patched, expected())?;
-                *warnings.lock() = body::judge(&found, expected(), options.validation)?;
+                let scale = scale::scale_of(old);
+                let (scale, found) = patch.decoded(&scale, expected(), options.validation)?;
+                *warnings.lock() = found;
                 Ok((named(call, scale)?, patch.names_revision()))
             });
             let written = written.await?;
@@ -96,6 +96,7 @@ async fn write(
         name: &call.path.name,
         part: PART,
         dry_run: options.dry_run,
+        user: Some(&call.user),
         manager: Some(call.manager(options)),
     };
     write::change(&call.server, &change, |old| {
@@ -143,6 +144,7 @@ async fn applied(call: &Call, bytes: &[u8], options: &WriteOptions) -> Answer {
         name: &call.path.name,
         part: PART,
         dry_run: options.dry_run,
+        user: Some(&call.user),
         manager: None,
     };
     let own = json!({

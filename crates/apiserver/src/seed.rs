@@ -144,9 +144,15 @@ async fn renew(
     ensure(server, group, version, plural, namespace, object.clone()).await?;
     let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let part = wk_resources::Update::Whole;
-    let change =
-        write::Change { resource, namespace, name, part, dry_run: false, manager: MANAGER };
+    let change = write::Change {
+        resource,
+        namespace,
+        name,
+        part: wk_resources::Update::Whole,
+        dry_run: false,
+        user: None,
+        manager: MANAGER,
+    };
     write::change(server, &change, |_| {
         Ok(write::Changed { value: object.clone(), conditional: false })
     })

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::openapi::Documents;
 use crate::services::Services;
 use crate::storage::Storage;
-use crate::{admission, events, handle, housekeeping, seed};
+use crate::{admission, events, handle, housekeeping, seed, usage};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,7 @@ pub struct ApiServer {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) openapi: Documents,
     pub(crate) housekeeping: Housekeeping,
+    pub(crate) usage: usage::Nodes,
     pub(crate) tasks: TaskGroup,
 }
 
@@ -75,7 +76,8 @@ impl ApiServer {
     pub async fn start(config: Config, tasks: &TaskGroup) -> Result<Arc<Self>, StartError> {
         let base = config.store.base().await?;
         let mut cache = Cache::new(Arc::clone(&config.store), base);
-        let catalog = Catalog::new(wk_resources::builtin(), &mut cache);
+        let kinds = [wk_resources::builtin(), wk_resources::measured()].concat();
+        let catalog = Catalog::new(&kinds, &mut cache);
         let namespaces = admission::namespaces(&catalog).ok_or(StartError::Kind("namespaces"))?;
         let cache = Arc::new(cache);
         let from = cache.load().await.map_err(|error| StartError::Load(error.into()))?;
@@ -94,6 +96,7 @@ impl ApiServer {
             metrics: Metrics::new(),
             openapi: Documents::default(),
             housekeeping: Housekeeping::default(),
+            usage: usage::Nodes::default(),
             tasks: tasks.clone(),
             catalog,
         });
@@ -104,7 +107,7 @@ impl ApiServer {
             let token = tasks.token();
             tasks.spawn("apiserver services", async move { own.follow(&shelf, token).await });
         }
-        tasks.spawn("apiserver events", events::expire(Arc::clone(&server)));
+        tasks.spawn("apiserver events", events::expire(Arc::clone(&server), config.event_ttl));
         tasks.spawn("apiserver housekeeping", housekeeping::run(Arc::clone(&server)));
         seed::seed(&server).await?;
         Ok(server)

@@ -154,9 +154,15 @@ async fn bind(call: &Call, name: &str, binding: &Value) -> Answer {
             }
         }
         mark_scheduled(&mut pod, Timestamp::now());
-        let (namespace, part) = (call.path.namespace.as_str(), Update::Whole);
-        let change =
-            write::Change { resource: pods, namespace, name, part, dry_run, manager: None };
+        let change = write::Change {
+            resource: pods,
+            namespace: &call.path.namespace,
+            name,
+            part: Update::Whole,
+            dry_run,
+            user: Some(&call.user),
+            manager: None,
+        };
         match write::store(server, &change, &current, pod).await {
             Ok(_) => break,
             Err(Unwritten::Failed(error)) => return Err(error),

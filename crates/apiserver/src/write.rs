@@ -129,7 +129,7 @@ async fn create_once(
     if let Some(manager) = manager {
         apply::begun(resource, manager, &mut object);
     }
-    let attributes = Attributes::create(server, resource, namespace, options.dry_run);
+    let attributes = Attributes::create(server, resource, namespace, user, options.dry_run);
     server.admission.mutate(&attributes, &mut object).await.map_err(Unwritten::Failed)?;
     let suffix = name_suffix();
     definition.prepare_create(
@@ -164,8 +164,13 @@ async fn create_once(
         definition.to_stored(&mut object);
     }
     let json = to_stored(&mut object);
+    if !charge.is_good() {
+        charge.settle(server, false).await;
+        return Err(Unwritten::Failed(late()));
+    }
     let created = server.storage.create(&resource.shelf, &key, json).await;
-    if created.is_ok() {
+    if let Ok(object) = &created {
+        server.admission.wrote(resource, None, object);
         reserved.keep();
     }
     charge.settle(server, created.is_ok()).await;
@@ -194,6 +199,8 @@ pub(crate) struct Change<'a> {
     pub(crate) name: &'a str,
     pub(crate) part: Update,
     pub(crate) dry_run: bool,
+    /// Who asks for it; `None` for writes of the server itself.
+    pub(crate) user: Option<&'a User>,
     /// Who comes to own the fields that change, where owners are kept; `None` for an apply, which
     /// keeps them itself, and for writes of the server.
     pub(crate) manager: Option<&'a str>,
@@ -240,6 +247,7 @@ pub(crate) async fn replace_part(
         name,
         part,
         dry_run: options.dry_run,
+        user: Some(&call.user),
         manager: Some(call.manager(options)),
     };
     self::change(&call.server, &change, |_| Ok(Changed { value: object.clone(), conditional }))
@@ -292,6 +300,10 @@ pub(crate) async fn change(
         with_metadata(&mut made.value)?;
         check_identity(change, &made, &old)?;
         let (new, charge) = prepared(server, change, made.value, &old).await?;
+        if !charge.is_good() {
+            charge.settle(server, false).await;
+            return Err(late());
+        }
         let stored = store(server, change, &current, new).await;
         charge.settle(server, stored.is_ok()).await;
         match stored {
@@ -337,6 +349,7 @@ async fn prepared(
         namespace: change.namespace,
         part: change.part,
         old: Some(old),
+        user: change.user,
         dry_run: change.dry_run,
     };
     server.admission.mutate(&attributes, &mut new).await?;
@@ -381,10 +394,16 @@ pub(crate) async fn store(
     }
     let updated =
         server.storage.update(&resource.shelf, current.key(), json, current.revision).await;
-    if updated.is_ok() {
+    if let Ok(object) = &updated {
+        server.admission.wrote(resource, Some(current), object);
         reserved.keep();
     }
     updated.map(Written::Updated)
+}
+
+/// 504: so much time went by between the charge of quotas and the write that it counts no more.
+fn late() -> ApiError {
+    ApiError::timeout("the request took too long to be admitted; try again")
 }
 
 /// Whether nothing holds back an object that is being deleted.

@@ -366,7 +366,7 @@ async fn fields_that_are_unknown_or_given_twice() {
     let merge = r#"{"nothing":1}"#;
     let answer =
         cluster.raw("PATCH", &format!("{MAPS}/a?fieldValidation=Strict"), MERGE, merge).await;
-    refused("a strict patch", &answer, 400, "BadRequest", "unknown field \"nothing\"");
+    refused("a strict patch", &answer, 422, "Invalid", "unknown field \"nothing\"");
     let dry = format!("{MAPS}?dryRun=All&fieldValidation=Warn");
     let answer = cluster.raw("POST", &dry, JSON, twice.clone()).await;
     assert_eq!((answer.code, answer.headers.get_all("warning").iter().count()), (201, 3));
@@ -475,9 +475,9 @@ async fn patches_that_do_not_apply() {
             "a wrong type",
             MERGE,
             r#"{"data":{"a":1}}"#.to_owned(),
-            400,
-            bad,
-            "cannot unmarshal number",
+            422,
+            invalid,
+            "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
         ),
         (
             "an unknown directive",
@@ -490,7 +490,81 @@ async fn patches_that_do_not_apply() {
         ("a list of a patch", STRATEGIC, "[]".to_owned(), 400, bad, ""),
         ("no manager", APPLY, map("a", "1").to_string(), 422, invalid, "fieldManager"),
         ("no patch", JSON, "{}".to_owned(), 415, "UnsupportedMediaType", ""),
-        ("a deep patch", MERGE, nested(3000), 400, bad, ""),
+        (
+            "a deep patch",
+            MERGE,
+            nested(20_000),
+            400,
+            bad,
+            "error decoding patch: exceeded max depth",
+        ),
+        ("a deep strategic patch", STRATEGIC, nested(20_000), 400, bad, "exceeded max depth"),
+        (
+            "deep lists of a patch",
+            STRATEGIC,
+            format!(r#"{{"data":{}{}}}"#, "[".repeat(20_000), "]".repeat(20_000)),
+            400,
+            bad,
+            "exceeded max depth",
+        ),
+        (
+            "a deep value of an operation",
+            JSON_PATCH,
+            format!(r#"[{{"op":"add","path":"/data/x","value":{}}}]"#, nested(20_000)),
+            400,
+            bad,
+            "exceeded max depth",
+        ),
+        (
+            "a long way to nothing",
+            JSON_PATCH,
+            format!(r#"[{{"op":"remove","path":"{}"}}]"#, "/a".repeat(100_000)),
+            422,
+            invalid,
+            "the server rejected our request due to an error in our request",
+        ),
+        (
+            "a place that no list has",
+            JSON_PATCH,
+            r#"[{"op":"add","path":"/metadata/finalizers/18446744073709551616","value":"a/b"}]"#
+                .to_owned(),
+            422,
+            invalid,
+            "",
+        ),
+        ("a number beyond all", MERGE, r#"{"data":{"a":1e400}}"#.to_owned(), 400, bad, ""),
+        (
+            "a number of a thousand digits",
+            MERGE,
+            format!(r#"{{"metadata":{{"generation":{}}}}}"#, "9".repeat(1000)),
+            400,
+            bad,
+            "",
+        ),
+        (
+            "a number that is no whole one",
+            STRATEGIC,
+            r#"{"metadata":{"deletionGracePeriodSeconds":1.5}}"#.to_owned(),
+            422,
+            invalid,
+            "\"map[metadata:map[deletionGracePeriodSeconds:1.5]]\": cannot convert float64 to int64",
+        ),
+        (
+            "a number beyond 64 bits",
+            MERGE,
+            r#"{"metadata":{"deletionGracePeriodSeconds":9223372036854775808}}"#.to_owned(),
+            422,
+            invalid,
+            "cannot unmarshal number 9223372036854775808",
+        ),
+        (
+            "a key twice",
+            MERGE,
+            r#"{"data":{"a":"1","a":2}}"#.to_owned(),
+            422,
+            invalid,
+            " \"\" is invalid: patch: Invalid value: \"{",
+        ),
     ];
     for (case, media_type, body, code, reason, text) in rows {
         let answer = cluster.raw("PATCH", &format!("{MAPS}/a"), media_type, body).await;
@@ -502,6 +576,8 @@ async fn patches_that_do_not_apply() {
         ("an apply of nothing", "{}".to_owned(), 400, bad, ""),
         ("an apply of another kind", r#"{"apiVersion":"v1","kind":"Pod"}"#.to_owned(), 400, bad, ""),
         ("an apply of a bomb", bomb(), 400, bad, "yaml"),
+        ("a deep apply", nested(20_000), 400, bad, "yaml"),
+        ("an apply of deep lists", format!("data: {}{}", "[".repeat(20_000), "]".repeat(20_000)), 400, bad, "yaml"),
         ("an apply of a list", "[]".to_owned(), 400, bad, ""),
     ] {
         let answer = cluster.raw("PATCH", &path, APPLY, body).await;
@@ -558,8 +634,20 @@ async fn options_that_mean_nothing() {
         ),
         ("GET", "continue=x", 400, bad, "continue key is not valid"),
         ("GET", "continue=e30", 400, bad, "continue key is not valid"),
-        ("GET", "labelSelector=a%20in%20(", 400, bad, "unable to parse requirement"),
-        ("GET", "labelSelector=%3D%3D", 400, bad, "unable to parse requirement"),
+        (
+            "GET",
+            "labelSelector=a%20in%20(",
+            400,
+            bad,
+            "unable to parse requirement: found '', expected: ',', ')' or identifier",
+        ),
+        (
+            "GET",
+            "labelSelector=%3D%3D",
+            400,
+            bad,
+            "found '==', expected: !, identifier, or 'end of string'",
+        ),
         ("GET", "labelSelector=a%20b", 400, bad, "unable to parse requirement"),
         ("GET", "fieldSelector=nothing", 400, bad, "invalid selector"),
         ("GET", "fieldSelector=data.key%3D1", 400, bad, "is not a known field selector"),

@@ -1,7 +1,7 @@
 //! The Pod Security Standards, as the labels of a namespace ask for them.
 //!
 //! `enforce` refuses pods; `warn` tells the client, also of workloads whose pods would be refused
-//! later. `audit` is checked like the others but leaves no trace: there is no audit log to put it in.
+//! later; `audit` notes on the request what Kubernetes notes in its audit events.
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/security/pod-security-admission/>
 
@@ -17,13 +17,17 @@ use wk_api::{ApiError, GroupKind};
 use wk_resources::Update;
 
 use self::level::{Level, LevelVersion, Policy};
-use self::policy::{Violations, evaluate};
+use self::policy::evaluate;
 use super::{Attributes, Place, Plugin, items, text};
-use crate::warnings;
+use crate::{audit, warnings};
 
 const PODS: Place = ("", "v1", "pods");
 /// The most pods that are looked at when the level of a namespace is raised, as in Kubernetes.
 const CHECKED_PODS: usize = 3000;
+
+/// Under what is noted by which level a pod was judged, and what it violates of the audited one.
+const ENFORCED: &str = "pod-security.kubernetes.io/enforce-policy";
+const AUDITED: &str = "pod-security.kubernetes.io/audit-violations";
 
 /// Annotations of pods that mean security in old policies.
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
@@ -65,13 +69,19 @@ impl Plugin for PodSecurity {
             return namespace(attributes, object);
         }
         let (policy, _faults) = Policy::of(&labels_of(attributes));
+        let is_pod = template(attributes).is_none();
         if policy.is_privileged() {
+            if is_pod {
+                audit::detail(ENFORCED, policy.enforce.to_string());
+            }
             return Ok(());
         }
         if let Some(path) = template(attributes) {
             let template = object.pointer(path).unwrap_or(&Value::Null);
             if template["spec"].is_object() {
-                warn(policy.warn, &template["metadata"], &template["spec"], None);
+                let (metadata, spec) = (&template["metadata"], &template["spec"]);
+                note(violations(policy.audit, metadata, spec));
+                warn(policy.warn, metadata, spec, None);
             }
             return Ok(());
         }
@@ -79,6 +89,8 @@ impl Plugin for PodSecurity {
             return Ok(());
         }
         let (metadata, spec) = (&object["metadata"], &object["spec"]);
+        audit::detail(ENFORCED, policy.enforce.to_string());
+        note(violations(policy.audit, metadata, spec));
         let enforced = evaluate(policy.enforce, metadata, spec);
         if !enforced.is_empty() {
             let why = format!("violates PodSecurity \"{}\": {enforced}", policy.enforce);
@@ -89,14 +101,25 @@ impl Plugin for PodSecurity {
     }
 }
 
+/// What a level forbids, in words.
+fn violations(level: LevelVersion, metadata: &Value, spec: &Value) -> Option<String> {
+    let found = evaluate(level, metadata, spec);
+    (!found.is_empty()).then(|| format!("would violate PodSecurity \"{level}\": {found}"))
+}
+
+fn note(violations: Option<String>) {
+    if let Some(violations) = violations {
+        audit::violation(AUDITED, violations);
+    }
+}
+
 /// Warns of what a level forbids, unless another level was satisfied that is the same.
 fn warn(level: LevelVersion, metadata: &Value, spec: &Value, satisfied: Option<LevelVersion>) {
     if satisfied == Some(level) {
         return;
     }
-    let found: Violations = evaluate(level, metadata, spec);
-    if !found.is_empty() {
-        warnings::add(format!("would violate PodSecurity \"{level}\": {found}"));
+    if let Some(violations) = violations(level, metadata, spec) {
+        warnings::add(violations);
     }
 }
 

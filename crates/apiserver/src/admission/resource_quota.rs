@@ -7,11 +7,14 @@
 //! write a `used` that is too low. A quota is therefore never overdrawn, whatever happens at once.
 //!
 //! What deleted objects leave behind is lowered by a controller, and here when a request would be
-//! refused otherwise: nobody is turned away for want of what is free.
+//! refused otherwise: nobody is turned away for want of what is free. That is so as long as no other
+//! server charges over the same store ([`Others`]): what it has under way is not known here, so that
+//! what is written counts, and only a controller that tries again later lowers it.
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/policy/resource-quotas/>
 
 mod books;
+mod others;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,11 +25,13 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use wk_api::{ApiError, GroupResource};
 use wk_resources::Update;
 use wk_resources::quota::{self, Amounts};
 
-use self::books::{Book, Refusal};
+use self::books::{Book, Counting, Refusal};
+use self::others::Others;
 use super::{Attributes, Place, Plugin};
 use crate::catalog::Resource;
 use crate::object::{Object, to_stored};
@@ -42,6 +47,7 @@ const ATTEMPTS: usize = 8;
 pub(crate) struct Quotas {
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
     next: AtomicU64,
+    others: Others,
 }
 
 /// The requests of one namespace.
@@ -88,6 +94,7 @@ struct Charged {
     lane: Arc<Lane>,
     namespace: String,
     id: u64,
+    since: Instant,
 }
 
 impl Drop for Charged {
@@ -97,6 +104,11 @@ impl Drop for Charged {
 }
 
 impl Charge {
+    /// Whether the object may still be stored for it. An old charge other servers no longer know of.
+    pub(crate) fn is_good(&self) -> bool {
+        self.0.as_ref().is_none_or(|charged| others::is_good(charged.since))
+    }
+
     /// Ends the charge: the object is stored, or it is not and the quotas get back what was taken.
     pub(crate) async fn settle(self, server: &ApiServer, is_stored: bool) {
         let Some(charged) = self.0 else { return };
@@ -108,6 +120,9 @@ impl Charge {
         let Some(quotas) = server.catalog.get(QUOTAS.0, QUOTAS.1, QUOTAS.2) else { return };
         let _turn = lane.turn.lock().await;
         for object in in_namespace(quotas, &namespace) {
+            if server.admission.quotas.may_be_charged(server, &object) {
+                continue;
+            }
             let value = object.value();
             let used = count(server, &value, &namespace, &lane, &[]);
             // Whoever was faster has counted, too, or the controller will.
@@ -145,6 +160,17 @@ fn counted_as(resource: &Resource) -> GroupResource {
 }
 
 impl Quotas {
+    /// Notes that this server wrote a quota, over what it saw.
+    pub(super) fn wrote(&self, seen: Option<&Object>, quota: &Object) {
+        let seen = seen.map(|seen| seen.revision);
+        self.others.wrote(quota.key(), seen, quota.revision);
+    }
+
+    /// Whether another server may have something under way for a quota.
+    fn may_be_charged(&self, server: &ApiServer, quota: &Object) -> bool {
+        server.storage.store.is_shared() && self.others.may_be_charging(quota)
+    }
+
     fn lane(&self, namespace: &str) -> Arc<Lane> {
         Arc::clone(self.lanes.lock().entry(namespace.to_owned()).or_default())
     }
@@ -187,6 +213,7 @@ impl Quotas {
             lane: Arc::clone(&lane),
             namespace: attributes.namespace.to_owned(),
             id: request.id,
+            since: Instant::now(),
         };
         match decided(server, quotas, attributes.namespace, &lane, &request).await {
             Ok(()) => Ok(Charge(Some(charged))),
@@ -240,7 +267,11 @@ async fn charge_all(
             .map(|object| {
                 let value = object.value();
                 let before = held.get(&**object.key());
-                Book::open(value, before, |quota| count(server, quota, namespace, lane, &ids))
+                let charged = server.admission.quotas.may_be_charged(server, object);
+                let counting = if charged { Counting::Unsafe } else { Counting::Safe };
+                Book::open(value, before, counting, |quota| {
+                    count(server, quota, namespace, lane, &ids)
+                })
             })
             .collect();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -323,10 +354,13 @@ async fn write(
     value["status"]["hard"] = value["spec"]["hard"].clone();
     value["status"]["used"] = quota::to_json(used);
     let json = to_stored(&mut value);
-    if json == *seen.stored() {
+    // Others have to see that something was charged, also where the sum is the same as before.
+    if json == *seen.stored() && !server.storage.store.is_shared() {
         return Ok(());
     }
-    server.storage.update(&quotas.shelf, seen.key(), json, seen.revision).await.map(|_| ())
+    let written = server.storage.update(&quotas.shelf, seen.key(), json, seen.revision).await?;
+    server.admission.quotas.wrote(Some(seen), &written);
+    Ok(())
 }
 
 /// What is used of a quota: by what is stored, and by what is under way but for some requests.
@@ -374,6 +408,13 @@ impl Plugin for TrueStatus {
             asked.iter().any(|(name, amount)| before.get(name).is_some_and(|b| amount < b));
         if !lowers {
             return Ok(());
+        }
+        let name = new["metadata"]["name"].as_str().unwrap_or_default();
+        let quotas = attributes.resource;
+        let now = quotas.get(attributes.namespace, name)?;
+        if self.0.may_be_charged(attributes.server, &now) {
+            // To be tried again: what another server has under way is not known here.
+            return Err(ApiError::modified(&quotas.gr, name));
         }
         let lane = self.0.lane(attributes.namespace);
         let counted = count(attributes.server, new, attributes.namespace, &lane, &[]);

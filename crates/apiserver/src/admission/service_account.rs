@@ -24,17 +24,7 @@ const ONLY_LISTED: &str = "kubernetes.io/enforce-mountable-secrets";
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct ServiceAccount {
-    /// Whether containers get the account's token. They cannot while no kubelet of this cluster
-    /// serves `serviceAccountToken` projections: a pod with one would never start.
-    mounts_tokens: bool,
-}
-
-impl ServiceAccount {
-    pub(super) fn new() -> Self {
-        Self { mounts_tokens: false }
-    }
-}
+pub(super) struct ServiceAccount;
 
 #[async_trait]
 impl Plugin for ServiceAccount {
@@ -54,7 +44,7 @@ impl Plugin for ServiceAccount {
             }
         }
         let account = account(attributes, pod).await?;
-        if self.mounts_tokens && automounts(&account, pod) {
+        if automounts(&account, pod) {
             mount_token(pod, &format!("{TOKEN_VOLUME}{}", suffix()));
         }
         let secrets = &account["imagePullSecrets"];

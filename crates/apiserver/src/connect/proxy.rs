@@ -1,5 +1,7 @@
 //! `proxy` of pods, services and nodes: the request is sent on, and the answer comes back.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
@@ -7,6 +9,7 @@ use http::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use serde_json::Value;
 use wk_api::ApiError;
 
 use super::services::{self, ProxyName};
@@ -30,6 +33,8 @@ const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 enum Target {
     Kubelet(String),
     Pod(relay::PodPort),
+    /// A port of a node that is not its kubelet's, and whether it speaks TLS.
+    Node(SocketAddr, bool),
 }
 
 /// Sends the request on and hands the answer back while it comes in.
@@ -49,6 +54,7 @@ pub(super) async fn answer(outward: Outward, body: Body) -> Answer {
     let sender = match &target {
         Target::Kubelet(node) => relay::kubelet(&outward.server, node).await,
         Target::Pod(pod) => relay::pod(&outward.server, pod).await,
+        Target::Node(address, tls) => relay::address(&outward.server, *address, *tls).await,
     };
     let mut sender = sender.map_err(unreachable)?;
     let mut request = Request::builder().method(&outward.method).uri(format!("{inner}{query}"));
@@ -124,18 +130,36 @@ fn target(outward: &Outward) -> Result<Target, ApiError> {
             found.map(Target::Pod).ok_or_else(|| ApiError::bad_request("address not allowed"))
         }
         _ => {
-            let ProxyName { name, port, .. } =
+            let ProxyName { tls, name, port } =
                 ProxyName::parse(asked).ok_or_else(invalid("node"))?;
             let node = get("nodes")?.get("", name)?.value();
             let own = &node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"];
-            if !port.is_empty() && own.as_u64().map(|own| own.to_string()).as_deref() != Some(port)
-            {
-                // Kubelets are the only thing on nodes that is reached through them.
-                return Err(ApiError::bad_request("address not allowed"));
+            if port.is_empty() || own.as_u64().is_some_and(|own| own.to_string() == port) {
+                return Ok(Target::Kubelet(name.to_owned()));
             }
-            Ok(Target::Kubelet(name.to_owned()))
+            let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(invalid("node"))?;
+            let not_allowed = || ApiError::bad_request("address not allowed");
+            let address = node_address(&node).ok_or_else(not_allowed)?;
+            Ok(Target::Node(SocketAddr::new(address, port), tls))
         }
     }
+}
+
+/// The address of a node, if it may be reached by way of the API server: what a node says of itself
+/// must not lead to the machine that the server runs on, or to what only that one can reach.
+fn node_address(node: &Value) -> Option<IpAddr> {
+    let addresses = node["status"]["addresses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_type = |kind: &str| {
+        let found = addresses.iter().find(|address| address["type"] == kind)?;
+        found["address"].as_str()?.parse::<IpAddr>().ok()
+    };
+    let address = of_type("InternalIP").or_else(|| of_type("ExternalIP"))?.to_canonical();
+    let local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    let special = local || address.is_loopback() || address.is_multicast();
+    (!special && !address.is_unspecified()).then_some(address)
 }
 
 /// Splits the path after `proxy`.
@@ -220,6 +244,28 @@ mod tests {
             ),
         ] {
             assert_eq!(split(path, cluster), (prefix, rest), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_reached_at_its_address_unless_that_leads_to_the_server_itself() {
+        let node = |kind: &str, address: &str| {
+            let address = serde_json::json!({"type": kind, "address": address});
+            serde_json::json!({"status": {"addresses": [{"type": "Hostname", "address": "n"}, address]}})
+        };
+        for (kind, address, allowed) in [
+            ("InternalIP", "192.0.2.7", true),
+            ("ExternalIP", "2001:db8::7", true),
+            ("Hostname", "192.0.2.7", false),
+            ("InternalIP", "127.0.0.1", false),
+            ("InternalIP", "::ffff:127.0.0.1", false),
+            ("InternalIP", "169.254.169.254", false),
+            ("InternalIP", "fe80::1", false),
+            ("InternalIP", "0.0.0.0", false),
+            ("InternalIP", "224.0.0.1", false),
+            ("InternalIP", "n.example.test", false),
+        ] {
+            assert_eq!(node_address(&node(kind, address)).is_some(), allowed, "{kind} {address}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Connections to kubelets and pods, and moving bytes between two of them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tracing::debug;
+use wk_auth::UnverifiedServer;
 
 use crate::dialer::Duplex;
 use crate::server::ApiServer;
@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const MAX_ERROR: usize = 4096;
 
 /// An HTTP/1.1 connection.
-pub(super) type Sender = SendRequest<Body>;
+pub(crate) type Sender = SendRequest<Body>;
 
 /// A port of a pod, on the node that it runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) struct PodPort {
 }
 
 /// Connects to the kubelet of a node.
-pub(super) async fn kubelet(server: &ApiServer, node: &str) -> Result<Sender, String> {
+pub(crate) async fn kubelet(server: &ApiServer, node: &str) -> Result<Sender, String> {
     let connect = async {
         let stream = server.dialer.connect(node).await.map_err(|error| error.to_string())?;
         speak(server, stream).await
@@ -70,6 +70,24 @@ pub(super) async fn pod(server: &ApiServer, to: &PodPort) -> Result<Sender, Stri
         }
         let name = ServerName::try_from(to.pod.clone()).map_err(|error| error.to_string())?;
         let connected = connector()?.connect(name, stream).await;
+        speak(server, Box::new(connected.map_err(|error| error.to_string())?)).await
+    };
+    within(connect).await
+}
+
+/// Connects to an address.
+pub(super) async fn address(
+    server: &ApiServer,
+    to: SocketAddr,
+    tls: bool,
+) -> Result<Sender, String> {
+    let connect = async {
+        let connected = TcpStream::connect(to).await;
+        let stream = connected.map_err(|error| format!("dial tcp {to}: {error}"))?;
+        if !tls {
+            return speak(server, Box::new(stream)).await;
+        }
+        let connected = connector()?.connect(to.ip().into(), stream).await;
         speak(server, Box::new(connected.map_err(|error| error.to_string())?)).await
     };
     within(connect).await
@@ -128,50 +146,9 @@ fn connector() -> Result<TlsConnector, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(UnverifiedServer::new(provider)))
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Believes every certificate.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Copies the headers of an upgrade from one message to the other.

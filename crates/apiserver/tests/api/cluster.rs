@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use wk_apiserver::{ApiServer, Config, NoNodes, NodeDialer, Release, ServiceCidr};
-use wk_auth::{AllowAuthenticated, TokenSigner, User};
+use wk_auth::{AllowAuthenticated, Authorizer, TokenSigner, User};
 use wk_process::TaskGroup;
 use wk_store::{MemoryStore, Store};
 
@@ -44,16 +44,30 @@ impl Cluster {
     }
 
     pub(crate) async fn with(store: Arc<dyn Store>, dialer: Arc<dyn NodeDialer>) -> Self {
+        Self::of(store, dialer, Arc::new(AllowAuthenticated)).await
+    }
+
+    /// A cluster with rules of its own.
+    pub(crate) async fn authorized(authorizer: Arc<dyn Authorizer>) -> Self {
+        Self::of(Arc::new(MemoryStore::new()), Arc::new(NoNodes), authorizer).await
+    }
+
+    async fn of(
+        store: Arc<dyn Store>,
+        dialer: Arc<dyn NodeDialer>,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Self {
         let tasks = TaskGroup::new("test");
         let config = Config {
             store,
-            authorizer: Arc::new(AllowAuthenticated),
+            authorizer,
             tokens: Arc::new(TokenSigner::ephemeral("https://kubernetes.default.svc").unwrap()),
             dialer,
             bootstrap: None,
             service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),
             advertise: Some(([127, 0, 0, 1], 6443).into()),
             release: Release::default(),
+            event_ttl: wk_apiserver::EVENT_TTL,
         };
         let server = ApiServer::start(config, &tasks).await.unwrap();
         Self { router: server.router(), server, _tasks: tasks }
@@ -73,6 +87,12 @@ impl Cluster {
         let collected = tokio::time::timeout(PATIENCE, body.collect());
         let bytes = collected.await.expect("the body ends").unwrap().to_bytes();
         Answer { code: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+
+    /// Sends any request as the administrator; gives the code and not the body.
+    pub(crate) async fn head(&self, mut request: Request<Body>) -> u16 {
+        request.extensions_mut().insert(User::authenticated("admin", [User::MASTERS]));
+        self.router.clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
     /// Sends a body of some type.

@@ -55,6 +55,19 @@ fn a_plain_pod_violates_the_restricted_level_in_the_usual_words() {
 }
 
 #[test]
+fn what_the_audited_level_forbids_is_noted_in_the_words_of_a_warning() {
+    let root = one(json!({"privileged": true}));
+    assert_eq!(
+        violations(level("baseline:v1.30"), &json!({}), &root).as_deref(),
+        Some(
+            "would violate PodSecurity \"baseline:v1.30\": privileged (container \"a\" must not \
+             set securityContext.privileged=true)"
+        )
+    );
+    assert_eq!(violations(level("restricted"), &json!({}), &good()), None);
+}
+
+#[test]
 fn the_baseline_forbids_what_reaches_the_node() {
     let rows = [
         (

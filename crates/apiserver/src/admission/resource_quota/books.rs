@@ -20,6 +20,17 @@ pub(super) struct Book {
     held: Amounts,
     /// Whether the base was counted rather than read.
     counted: bool,
+    counting: Counting,
+    /// Limits whose use is not known.
+    unknown: Vec<String>,
+}
+
+/// Whether what is used can be counted here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counting {
+    Safe,
+    /// Something may be under way that is not known here.
+    Unsafe,
 }
 
 /// Why a request is refused, in the words of Kubernetes.
@@ -28,28 +39,32 @@ pub(super) struct Refusal(pub(super) String);
 
 impl Book {
     /// Opens the book of a quota whose `used` holds `held` of the batch. A quota whose status is
-    /// not about what it limits now is counted.
+    /// not about what it limits now is counted, where that can be done.
     pub(super) fn open(
         quota: Value,
         held: Option<&Amounts>,
+        counting: Counting,
         count: impl Fn(&Value) -> Amounts,
     ) -> Self {
         let hard = quota::hard(&quota);
         let held = held.cloned().unwrap_or_default();
         let mut base = amounts(&quota["status"]["used"]);
-        let mut tracked = hard.keys().filter(|name| quota::counted_kind(name).is_some());
-        let complete = tracked.all(|name| base.contains_key(name))
-            && amounts(&quota["status"]["hard"]) == hard;
-        if complete {
+        let tracked = hard.keys().filter(|name| quota::counted_kind(name).is_some());
+        let unknown: Vec<String> =
+            tracked.filter(|name| !base.contains_key(*name)).cloned().collect();
+        let complete = unknown.is_empty() && amounts(&quota["status"]["hard"]) == hard;
+        let counted = !complete && counting == Counting::Safe;
+        if counted {
+            base = count(&quota);
+        } else {
             for (name, amount) in &held {
                 if let Some(used) = base.get_mut(name) {
                     *used -= *amount;
                 }
             }
-        } else {
-            base = count(&quota);
         }
-        Self { quota, hard, base, entered: Amounts::new(), held, counted: !complete }
+        let unknown = if counted { Vec::new() } else { unknown };
+        Self { quota, hard, base, entered: Amounts::new(), held, counted, counting, unknown }
     }
 
     /// Whether the quota is to be written.
@@ -140,7 +155,13 @@ pub(super) fn enter(
     for book in concerned.iter().copied() {
         let book = &mut books[book];
         let asked = book.asked(request, now);
-        if book.refusal(&asked).is_some() && !book.counted {
+        let unknown: Vec<&str> =
+            book.unknown.iter().filter(|name| asked.contains_key(*name)).map(|n| &**n).collect();
+        if !unknown.is_empty() {
+            let (name, unknown) = (book.name(), unknown.join(","));
+            return Err(Refusal(format!("status unknown for quota: {name}, resources: {unknown}")));
+        }
+        if book.refusal(&asked).is_some() && !book.counted && book.counting == Counting::Safe {
             book.base = count(&book.quota);
             book.counted = true;
         }
@@ -195,7 +216,7 @@ mod tests {
     fn a_batch_is_entered_until_nothing_is_left() {
         let quota = quota(json!({"pods": "3", "cpu": "1"}), json!({"pods": "1", "cpu": "200m"}));
         let full = |_: &Value| amounts(&json!({"pods": "1", "cpu": "200m"}));
-        let mut books = vec![Book::open(quota, None, full)];
+        let mut books = vec![Book::open(quota, None, Counting::Safe, full)];
         let first = request("pods", pod("300m"), None);
         assert_eq!(enter(&mut books, &first, NOW, full), Ok(()));
         let second = request("pods", pod("600m"), None);
@@ -217,7 +238,7 @@ mod tests {
     #[test]
     fn before_a_refusal_what_is_used_is_counted() {
         let quota = quota(json!({"pods": "1"}), json!({"pods": "1"}));
-        let mut books = vec![Book::open(quota, None, nothing)];
+        let mut books = vec![Book::open(quota, None, Counting::Safe, nothing)];
         assert_eq!(enter(&mut books, &request("pods", pod("1"), None), NOW, nothing), Ok(()));
         assert_eq!(shown(&books[0].used()), "pods=1");
         assert!(enter(&mut books, &request("pods", pod("1"), None), NOW, nothing).is_err());
@@ -227,7 +248,7 @@ mod tests {
     fn a_quota_without_status_is_counted_at_once() {
         let mut fresh = quota(json!({"pods": "1"}), json!({}));
         fresh["status"] = json!({});
-        let book = Book::open(fresh, None, |_| amounts(&json!({"pods": "7"})));
+        let book = Book::open(fresh, None, Counting::Safe, |_| amounts(&json!({"pods": "7"})));
         assert_eq!((shown(&book.used()).as_str(), book.is_changed()), ("pods=7", true));
     }
 
@@ -235,7 +256,7 @@ mod tests {
     fn what_is_held_from_an_attempt_before_is_not_charged_twice() {
         let quota = quota(json!({"pods": "2"}), json!({"pods": "2"}));
         let held = amounts(&json!({"pods": "1"}));
-        let mut books = vec![Book::open(quota, Some(&held), nothing)];
+        let mut books = vec![Book::open(quota, Some(&held), Counting::Safe, nothing)];
         assert!(books[0].is_changed(), "what nobody enters again is given back");
         assert_eq!(enter(&mut books, &request("pods", pod("1"), None), NOW, nothing), Ok(()));
         assert_eq!((shown(&books[0].used()).as_str(), books[0].is_changed()), ("pods=2", false));
@@ -246,7 +267,7 @@ mod tests {
         let claim = |size: &str| json!({"spec": {"resources": {"requests": {"storage": size}}}});
         let quota = quota(json!({"requests.storage": "3Gi"}), json!({"requests.storage": "1Gi"}));
         let count = |_: &Value| amounts(&json!({"requests.storage": "1Gi"}));
-        let mut books = vec![Book::open(quota, None, count)];
+        let mut books = vec![Book::open(quota, None, Counting::Safe, count)];
         let grow = |size: &str| request("persistentvolumeclaims", claim(size), Some(claim("1Gi")));
         assert!(enter(&mut books, &grow("4Gi"), NOW, count).is_err());
         assert_eq!(enter(&mut books, &grow("3Gi"), NOW, count), Ok(()));
@@ -256,7 +277,7 @@ mod tests {
     #[test]
     fn a_pod_that_asks_for_nothing_fails_a_quota_of_what_it_does_not_say() {
         let quota = quota(json!({"cpu": "1"}), json!({"cpu": "0"}));
-        let mut books = vec![Book::open(quota, None, nothing)];
+        let mut books = vec![Book::open(quota, None, Counting::Safe, nothing)];
         let silent = json!({"spec": {"containers": [{"name": "c"}]}});
         let refused = enter(&mut books, &request("pods", silent, None), NOW, nothing);
         assert_eq!(refused, Err(Refusal("failed quota: team: must specify cpu for: c".to_owned())));
@@ -265,9 +286,25 @@ mod tests {
     #[test]
     fn a_dry_run_is_checked_and_not_entered() {
         let quota = quota(json!({"pods": "1"}), json!({"pods": "0"}));
-        let mut books = vec![Book::open(quota, None, nothing)];
+        let mut books = vec![Book::open(quota, None, Counting::Safe, nothing)];
         let dry = Request { dry_run: true, ..request("pods", pod("1"), None) };
         assert_eq!(enter(&mut books, &dry, NOW, nothing), Ok(()));
         assert!(!books[0].is_changed());
+    }
+
+    #[test]
+    fn where_counting_is_not_safe_what_is_written_counts() {
+        let full = quota(json!({"pods": "1"}), json!({"pods": "1"}));
+        let mut books = vec![Book::open(full, None, Counting::Unsafe, nothing)];
+        assert!(enter(&mut books, &request("pods", pod("1"), None), NOW, nothing).is_err());
+        let mut fresh = quota(json!({"pods": "1", "services": "1"}), json!({"services": "0"}));
+        fresh["status"]["hard"] = json!({"services": "1"});
+        let mut books = vec![Book::open(fresh, None, Counting::Unsafe, nothing)];
+        assert!(!books[0].is_changed());
+        let refused = enter(&mut books, &request("pods", pod("1"), None), NOW, nothing);
+        let why = "status unknown for quota: team, resources: pods";
+        assert_eq!(refused, Err(Refusal(why.to_owned())));
+        let service = request("services", json!({"spec": {}}), None);
+        assert_eq!(enter(&mut books, &service, NOW, nothing), Ok(()), "its use is known");
     }
 }
