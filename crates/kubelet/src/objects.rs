@@ -1,4 +1,5 @@
-//! The ConfigMaps and Secrets that pods of this node use, and no others.
+//! The ConfigMaps and Secrets that pods of this node use, and no others; claims and persistent
+//! volumes until they are mounted.
 //!
 //! Each is watched by name for as long as a pod needs it, so that a missing one that appears, and a
 //! changed one, wakes its pods at once.
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use wk_process::TaskGroup;
 
+use crate::volumes::{BoundClaim, StoredVolume};
+
 /// How long the API server may take to say whether an object exists.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
@@ -28,6 +31,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 pub(crate) enum ObjectKind {
     ConfigMap,
     Secret,
+    Claim,
+    Volume,
 }
 
 impl fmt::Display for ObjectKind {
@@ -35,6 +40,8 @@ impl fmt::Display for ObjectKind {
         f.write_str(match self {
             Self::ConfigMap => "configmap",
             Self::Secret => "secret",
+            Self::Claim => "persistentvolumeclaim",
+            Self::Volume => "persistentvolume",
         })
     }
 }
@@ -47,24 +54,48 @@ pub(crate) struct ObjectKey {
     pub(crate) name: String,
 }
 
-/// Its data.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What pods need of it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ObjectData {
+    /// The data of a ConfigMap or Secret.
     pub(crate) values: BTreeMap<String, Vec<u8>>,
+    /// What a claim or a persistent volume leads to.
+    pub(crate) storage: Option<Box<Storage>>,
+}
+
+/// What is kept of storage.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Storage {
+    Claim(BoundClaim),
+    Volume(StoredVolume),
 }
 
 impl From<ConfigMap> for ObjectData {
     fn from(object: ConfigMap) -> Self {
         let text = object.data.into_iter().flatten().map(|(key, text)| (key, text.into_bytes()));
         let binary = object.binary_data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
-        Self { values: text.chain(binary).collect() }
+        Self { values: text.chain(binary).collect(), storage: None }
     }
 }
 
 impl From<Secret> for ObjectData {
     fn from(object: Secret) -> Self {
         let values = object.data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
-        Self { values: values.collect() }
+        Self { values: values.collect(), storage: None }
+    }
+}
+
+impl From<PersistentVolumeClaim> for ObjectData {
+    fn from(object: PersistentVolumeClaim) -> Self {
+        let storage = Storage::Claim(BoundClaim::of(object));
+        Self { storage: Some(Box::new(storage)), ..Self::default() }
+    }
+}
+
+impl From<PersistentVolume> for ObjectData {
+    fn from(object: PersistentVolume) -> Self {
+        let storage = Storage::Volume(StoredVolume::of(object));
+        Self { storage: Some(Box::new(storage)), ..Self::default() }
     }
 }
 
@@ -120,6 +151,7 @@ impl Objects {
             if found.contains_key(&(kind, name.clone())) {
                 continue;
             }
+            let namespace = if kind == ObjectKind::Volume { "" } else { namespace };
             let key = ObjectKey { kind, namespace: namespace.to_owned(), name: name.clone() };
             if !used.contains(&key) {
                 used.push(key.clone());
@@ -163,10 +195,25 @@ impl Objects {
             let (this, key, task) = (Arc::clone(self), key.clone(), Arc::clone(&watched));
             self.tasks.spawn_quiet("watch object", async move {
                 let end = task.end.clone();
+                let (client, namespace) = (this.client.clone(), key.namespace.as_str());
                 let follow = async {
                     match key.kind {
-                        ObjectKind::ConfigMap => this.follow::<ConfigMap>(&key, &task).await,
-                        ObjectKind::Secret => this.follow::<Secret>(&key, &task).await,
+                        ObjectKind::ConfigMap => {
+                            let api = Api::<ConfigMap>::namespaced(client, namespace);
+                            Box::pin(this.follow(api, &key, &task)).await;
+                        }
+                        ObjectKind::Secret => {
+                            let api = Api::<Secret>::namespaced(client, namespace);
+                            Box::pin(this.follow(api, &key, &task)).await;
+                        }
+                        ObjectKind::Claim => {
+                            let api = Api::<PersistentVolumeClaim>::namespaced(client, namespace);
+                            Box::pin(this.follow(api, &key, &task)).await;
+                        }
+                        ObjectKind::Volume => {
+                            let api = Api::<PersistentVolume>::all(client);
+                            Box::pin(this.follow(api, &key, &task)).await;
+                        }
                     }
                 };
                 let _ended = end.run_until_cancelled(follow).await;
@@ -177,17 +224,11 @@ impl Objects {
         Arc::clone(watched)
     }
 
-    async fn follow<K>(&self, key: &ObjectKey, watched: &Watched)
+    async fn follow<K>(&self, api: Api<K>, key: &ObjectKey, watched: &Watched)
     where
-        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + DeserializeOwned
-            + fmt::Debug
-            + Send
-            + 'static,
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
         ObjectData: From<K>,
     {
-        let api: Api<K> = Api::namespaced(self.client.clone(), &key.namespace);
         let config = watcher::Config::default()
             .fields(&format!("metadata.name={}", key.name))
             .streaming_lists();

@@ -1,26 +1,63 @@
 //! Volumes: folders on the node that appear in containers.
 
+mod claims;
 mod files;
+mod host;
+pub(crate) mod local_path;
 mod payload;
+pub(crate) mod reclaim;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tokens;
 
+use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Container, HostPathVolumeSource, PodSpec, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
 use wk_runtime::Mount;
 
 use crate::env::{Facts, expand};
 use crate::objects::Found;
 
+pub(crate) use self::claims::{BoundClaim, StoredVolume, claims, volumes_of};
+use self::host::HostPath;
+use self::local_path::OwnVolume;
 pub(crate) use self::payload::references;
+use self::tokens::Tokens;
 
-/// Why a volume cannot be had; `message` is in Kubernetes' words where it has some.
+/// Why a volume cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VolumeFault {
-    pub(crate) volume: String,
-    pub(crate) message: String,
+    volume: String,
+    message: String,
+    is_claim: bool,
+}
+
+impl VolumeFault {
+    /// The volume's content could not be made; `message` is in Kubernetes' words where it has some.
+    pub(crate) fn set_up(volume: &str, message: impl Into<String>) -> Self {
+        Self { volume: volume.to_owned(), message: message.into(), is_claim: false }
+    }
+
+    /// The volume, for the log.
+    pub(crate) fn volume(&self) -> &str {
+        &self.volume
+    }
+
+    /// What went wrong, in full.
+    pub(crate) fn text(&self) -> String {
+        let (volume, message) = (&self.volume, &self.message);
+        if self.is_claim {
+            format!(
+                "Unable to attach or mount volumes: unmounted volumes=[{volume}], unattached \
+                 volumes=[], failed to process volumes=[{volume}]: {message}"
+            )
+        } else {
+            format!("MountVolume.SetUp failed for volume \"{volume}\" : {message}")
+        }
+    }
 }
 
 /// Something to be done on disk for one volume.
@@ -31,20 +68,41 @@ pub(crate) enum Task {
     /// Make the folder hold exactly these files, all at once.
     Files(payload::Payload),
     /// See that the node's own path is what the pod thinks it is.
-    Host { path: PathBuf, kind: HostKind },
+    Host(HostPath),
+    /// See that a persistent volume is there, and note where.
+    Persistent(Persistent),
 }
 
-/// `hostPath.type`.
+/// A persistent volume that this node has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Persistent {
+    /// One that was made by somebody at a path of the node.
+    Local(PathBuf),
+    /// The same, with a type to be checked.
+    Host(HostPath),
+    /// One that the node keeps itself.
+    Own(OwnVolume),
+}
+
+/// What is known when the volumes of a pod are planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    pub(crate) facts: Facts<'a>,
+    pub(crate) found: &'a Found,
+    pub(crate) tokens: &'a Tokens,
+    /// The labels of the node; asked only for pods with claims.
+    pub(crate) node_labels: &'a BTreeMap<String, String>,
+    /// Where the node keeps volumes of its own.
+    pub(crate) local_path: &'a Path,
+}
+
+/// Which volumes of a pod are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HostKind {
-    Any,
-    DirectoryOrCreate,
-    Directory,
-    FileOrCreate,
-    File,
-    Socket,
-    CharDevice,
-    BlockDevice,
+pub(crate) enum Part {
+    /// All of them, for a pod that starts.
+    All,
+    /// Those whose content comes from the API and can change, for a pod that runs.
+    Changing,
 }
 
 /// What has to be done for the volumes of a pod.
@@ -53,23 +111,25 @@ pub(crate) enum HostKind {
 /// The first volume that is not supported, or that names something missing.
 pub(crate) fn plan(
     spec: &PodSpec,
-    facts: Facts<'_>,
-    found: &Found,
+    given: Given<'_>,
+    part: Part,
 ) -> Result<Vec<(String, Task)>, VolumeFault> {
     let volumes = spec.volumes.iter().flatten();
-    let task = |volume: &Volume| match task(volume, spec, facts, found) {
-        Ok(task) => Ok((volume.name.clone(), task)),
-        Err(message) => Err(VolumeFault { volume: volume.name.clone(), message }),
-    };
-    volumes.map(task).collect()
+    let wanted = volumes.filter(|volume| part == Part::All || payload::is_from_api(volume));
+    wanted.map(|volume| Ok((volume.name.clone(), task(volume, spec, given)?))).collect()
 }
 
-fn task(volume: &Volume, spec: &PodSpec, facts: Facts<'_>, found: &Found) -> Result<Task, String> {
+fn task(volume: &Volume, spec: &PodSpec, given: Given<'_>) -> Result<Task, VolumeFault> {
+    let failed = |message| VolumeFault::set_up(&volume.name, message);
     if let Some(source) = &volume.host_path {
-        return host(source);
+        let kind = source.type_.as_deref().unwrap_or_default();
+        return HostPath::new(&source.path, kind).map(Task::Host).map_err(failed);
     }
-    if let Some(files) = payload::of_volume(volume, spec, facts, found) {
-        return files.map(Task::Files);
+    if let Some(task) = claims::task(volume, spec, given) {
+        return task.map_err(|message| VolumeFault { is_claim: true, ..failed(message) });
+    }
+    if let Some(files) = payload::of_volume(volume, spec, given) {
+        return files.map(Task::Files).map_err(failed);
     }
     // A volume without any source is an empty folder, as in Kubernetes.
     let value = serde_json::to_value(volume).unwrap_or_default();
@@ -77,26 +137,20 @@ fn task(volume: &Volume, spec: &PodSpec, facts: Facts<'_>, found: &Found) -> Res
         value.as_object().and_then(|fields| fields.keys().find(|key| *key != "name").cloned());
     match kind.as_deref() {
         None | Some("emptyDir") => Ok(Task::Folder),
-        Some(kind) => Err(format!(
+        Some(kind) => Err(failed(format!(
             "volume type `{kind}` is not supported on this node; supported are configMap, secret, \
-             downwardAPI, projected, emptyDir and hostPath"
-        )),
+             downwardAPI, projected, emptyDir, hostPath, persistentVolumeClaim and ephemeral"
+        ))),
     }
 }
 
-fn host(source: &HostPathVolumeSource) -> Result<Task, String> {
-    let kind = match source.type_.as_deref().unwrap_or_default() {
-        "" => HostKind::Any,
-        "DirectoryOrCreate" => HostKind::DirectoryOrCreate,
-        "Directory" => HostKind::Directory,
-        "FileOrCreate" => HostKind::FileOrCreate,
-        "File" => HostKind::File,
-        "Socket" => HostKind::Socket,
-        "CharDevice" => HostKind::CharDevice,
-        "BlockDevice" => HostKind::BlockDevice,
-        other => return Err(format!("hostPath type `{other}` is unknown")),
+/// The node's own volumes whose folders [`carry_out`] makes for the first time, by name.
+pub(crate) fn first_made(tasks: &[(String, Task)]) -> Vec<String> {
+    let name = |(_, task): &(String, Task)| match task {
+        Task::Persistent(Persistent::Own(own)) if !own.is_made => Some(own.name().to_owned()),
+        _ => None,
     };
-    Ok(Task::Host { path: PathBuf::from(&source.path), kind })
+    tasks.iter().filter_map(name).collect()
 }
 
 /// Carries the tasks out in the pod's folder of volumes. Blocking.
@@ -111,42 +165,36 @@ pub(crate) fn carry_out(folder: &Path, tasks: &[(String, Task)]) -> Result<(), V
             Task::Files(payload) => {
                 files::write_all_at_once(&path, payload).map_err(|error| error.to_string())
             }
-            Task::Host { path, kind } => check_host(path, *kind),
+            Task::Host(host) => host.check(),
+            Task::Persistent(persistent) => mount(&path, persistent),
         };
-        done.map_err(|message| VolumeFault { volume: volume.clone(), message })?;
+        done.map_err(|message| VolumeFault::set_up(volume, message))?;
     }
     Ok(())
 }
 
-fn check_host(path: &Path, kind: HostKind) -> Result<(), String> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let shown = path.display();
-    let failed = |error: io::Error| format!("hostPath `{shown}`: {error}");
-    match kind {
-        HostKind::DirectoryOrCreate if !path.exists() => {
-            return std::fs::create_dir_all(path).map_err(failed);
-        }
-        HostKind::FileOrCreate if !path.exists() => {
-            return std::fs::File::create(path).map(|_file| ()).map_err(failed);
-        }
-        _ => {}
+/// Sees that a persistent volume is there, and notes where it is: with a link, which goes with the
+/// pod's folder.
+fn mount(link: &Path, persistent: &Persistent) -> Result<(), String> {
+    let target = match persistent {
+        Persistent::Local(path) => host::check_local(path).map(|()| path.clone()),
+        Persistent::Host(host) => host.check().map(|()| host.path.clone()),
+        Persistent::Own(own) => own.ensure().map(|()| own.data()),
+    }?;
+    if std::fs::read_link(link).is_ok_and(|before| before == target) {
+        return Ok(());
     }
-    let found = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && kind != HostKind::Any => {
-            return Err(format!("hostPath type check failed: {shown} does not exist"));
+    let linked = || {
+        if let Some(parent) = link.parent() {
+            std::fs::create_dir_all(parent)?;
         }
-        Err(error) => return Err(failed(error)),
+        match std::fs::remove_file(link) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        symlink(&target, link)
     };
-    let (fits, what) = match kind {
-        HostKind::Any => (true, ""),
-        HostKind::DirectoryOrCreate | HostKind::Directory => (found.is_dir(), "a directory"),
-        HostKind::FileOrCreate | HostKind::File => (found.is_file(), "a file"),
-        HostKind::Socket => (found.is_socket(), "a socket file"),
-        HostKind::CharDevice => (found.is_char_device(), "a character device"),
-        HostKind::BlockDevice => (found.is_block_device(), "a block device"),
-    };
-    if fits { Ok(()) } else { Err(format!("hostPath type check failed: {shown} is not {what}")) }
+    linked().map_err(|error| error.to_string())
 }
 
 /// What a container sees of the pod's volumes. Blocking: folders for `subPath` are made.
@@ -171,9 +219,12 @@ fn one_mount(
 ) -> Result<Mount, String> {
     let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name);
     let volume = volume.ok_or_else(|| format!("volume \"{}\" not found", mount.name))?;
+    let claim = volume.persistent_volume_claim.as_ref();
+    let own = folder.join(&mount.name);
     let root = match &volume.host_path {
         Some(source) => PathBuf::from(&source.path),
-        None => folder.join(&mount.name),
+        None if claim.is_some() || volume.ephemeral.is_some() => claims::noted(&own)?,
+        None => own,
     };
     let sub_path = match (&mount.sub_path_expr, &mount.sub_path) {
         (Some(text), _) => Some(expand(text, &env.iter().cloned().collect())),
@@ -185,14 +236,12 @@ fn one_mount(
         None => root,
     };
     // What the API holds is not to be changed from inside a container.
-    let from_api = volume.config_map.is_some()
-        || volume.secret.is_some()
-        || volume.downward_api.is_some()
-        || volume.projected.is_some();
+    let is_fixed =
+        payload::is_from_api(volume) || claim.is_some_and(|claim| claim.read_only == Some(true));
     Ok(Mount {
         host_path,
         container_path: mount.mount_path.clone(),
-        read_only: mount.read_only == Some(true) || from_api,
+        read_only: mount.read_only == Some(true) || is_fixed,
     })
 }
 

@@ -75,8 +75,22 @@ async fn pass(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
         }
         report::ask(shared, entry);
         if !again {
+            wait_for_tokens(shared, entry).await;
             return;
         }
+    }
+}
+
+/// Has the pod looked at when its tokens are due, as long as something runs that reads them.
+async fn wait_for_tokens(shared: &Shared, entry: &PodEntry) {
+    let due = {
+        let inner = entry.lock();
+        let runs = inner.records.iter().any(|record| record.running_id().is_some());
+        inner.tokens_due.filter(|_| runs)
+    };
+    let now = Timestamp::now();
+    if let Some(due) = due.filter(|due| *due > now) {
+        shared.timers.at(&entry.key.uid, due, now).await;
     }
 }
 

@@ -19,7 +19,7 @@ fn found() -> Found {
     let data = |pairs: &[(&str, &str)]| {
         let values =
             pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
-        Some(Arc::new(ObjectData { values: values.collect() }))
+        Some(Arc::new(ObjectData { values: values.collect(), storage: None }))
     };
     Found::from([
         ((ObjectKind::ConfigMap, "cm".to_owned()), data(&[("A", "1"), ("not valid =", "x")])),

@@ -35,11 +35,7 @@ pub(crate) fn write_all_at_once(folder: &Path, payload: &Payload) -> io::Result<
     }
     symlink(&next, &link)?;
     fs::rename(&link, folder.join(DATA))?;
-    link_names(folder, payload)?;
-    if let Some(old) = current {
-        fs::remove_dir_all(folder.join(old))?;
-    }
-    Ok(())
+    tidy(folder, payload, &next)
 }
 
 fn holds(folder: &Path, payload: &Payload) -> bool {
@@ -90,8 +86,9 @@ fn write_one(folder: &Path, path: &str, file: &File) -> io::Result<()> {
     fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))
 }
 
-/// Links the first part of every path through `..data`, and removes links of names that are gone.
-fn link_names(folder: &Path, payload: &Payload) -> io::Result<()> {
+/// Links the first part of every path through `..data`, and removes links of names that are gone
+/// and folders of files before `current`, also those that a crash has left.
+fn tidy(folder: &Path, payload: &Payload, current: &Path) -> io::Result<()> {
     let names: BTreeSet<&str> =
         payload.keys().filter_map(|path| path.split('/').find(|part| !part.is_empty())).collect();
     for name in &names {
@@ -104,8 +101,11 @@ fn link_names(folder: &Path, payload: &Payload) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        if !name.starts_with("..") && !names.contains(name) {
+        let is_link = entry.file_type()?.is_symlink();
+        if is_link && name != DATA && !names.contains(name) {
             fs::remove_file(entry.path())?;
+        } else if !is_link && name.starts_with("..") && Path::new(name) != current {
+            fs::remove_dir_all(entry.path())?;
         }
     }
     Ok(())

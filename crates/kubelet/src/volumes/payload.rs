@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::{
     Container, DownwardAPIVolumeFile, KeyToPath, PodSpec, Volume, VolumeProjection,
 };
 
-use crate::env::{Facts, field, resource};
+use super::Given;
+use crate::env::{field, resource};
 use crate::objects::{Found, ObjectKind};
 
 /// Files by their path in the volume.
@@ -44,31 +45,39 @@ pub(crate) fn references(spec: &PodSpec) -> Vec<(ObjectKind, String)> {
     wanted
 }
 
+/// Whether the files of a volume come from the API, so that they can change.
+pub(super) fn is_from_api(volume: &Volume) -> bool {
+    volume.config_map.is_some()
+        || volume.secret.is_some()
+        || volume.downward_api.is_some()
+        || volume.projected.is_some()
+}
+
 /// The files of a volume; `None` if it is of another kind.
-pub(crate) fn of_volume(
+pub(super) fn of_volume(
     volume: &Volume,
     spec: &PodSpec,
-    facts: Facts<'_>,
-    found: &Found,
+    given: Given<'_>,
 ) -> Option<Result<Payload, String>> {
     if let Some(source) = &volume.config_map {
         let items = source.items.as_deref();
         let object = (ObjectKind::ConfigMap, source.name.as_str());
-        return Some(keys(object, items, source.default_mode, source.optional, found));
+        return Some(keys(object, items, source.default_mode, source.optional, given.found));
     }
     if let Some(source) = &volume.secret {
         let items = source.items.as_deref();
         let object = (ObjectKind::Secret, source.secret_name.as_deref().unwrap_or_default());
-        return Some(keys(object, items, source.default_mode, source.optional, found));
+        return Some(keys(object, items, source.default_mode, source.optional, given.found));
     }
     if let Some(source) = &volume.downward_api {
         let items = source.items.as_deref().unwrap_or_default();
-        return Some(downward(items, source.default_mode, spec, facts));
+        return Some(downward(items, source.default_mode, spec, given));
     }
     let source = volume.projected.as_ref()?;
     let mut all = Payload::new();
     for projection in source.sources.iter().flatten() {
-        match one_projection(projection, source.default_mode, spec, facts, found) {
+        let mode = source.default_mode;
+        match one_projection(&volume.name, projection, mode, spec, given) {
             Ok(files) => all.extend(files),
             Err(message) => return Some(Err(message)),
         }
@@ -77,28 +86,34 @@ pub(crate) fn of_volume(
 }
 
 fn one_projection(
+    volume: &str,
     source: &VolumeProjection,
     mode: Option<i32>,
     spec: &PodSpec,
-    facts: Facts<'_>,
-    found: &Found,
+    given: Given<'_>,
 ) -> Result<Payload, String> {
     if let Some(source) = &source.config_map {
         let object = (ObjectKind::ConfigMap, source.name.as_str());
-        return keys(object, source.items.as_deref(), mode, source.optional, found);
+        return keys(object, source.items.as_deref(), mode, source.optional, given.found);
     }
     if let Some(source) = &source.secret {
         let object = (ObjectKind::Secret, source.name.as_str());
-        return keys(object, source.items.as_deref(), mode, source.optional, found);
+        return keys(object, source.items.as_deref(), mode, source.optional, given.found);
     }
     if let Some(source) = &source.downward_api {
-        return downward(source.items.as_deref().unwrap_or_default(), mode, spec, facts);
+        return downward(source.items.as_deref().unwrap_or_default(), mode, spec, given);
+    }
+    if let Some(source) = &source.service_account_token {
+        let place = (volume.to_owned(), source.path.clone());
+        let token = given.tokens.get(&place).ok_or("failed to fetch token")?;
+        let file = File { bytes: token.clone(), mode: bits(None, mode) };
+        return Ok(Payload::from([(source.path.clone(), file)]));
     }
     let value = serde_json::to_value(source).unwrap_or_default();
     let kind = value.as_object().and_then(|fields| fields.keys().next().cloned());
     Err(format!(
-        "projection `{}` is not supported on this node; supported are configMap, secret and \
-         downwardAPI",
+        "projection `{}` is not supported on this node; supported are configMap, secret, \
+         downwardAPI and serviceAccountToken",
         kind.unwrap_or_default()
     ))
 }
@@ -133,7 +148,11 @@ fn keys(
             }
             None if optional => {}
             None => {
-                return Err(format!("{kind} references non-existent {kind} key: {}", item.key));
+                let what = match kind {
+                    ObjectKind::ConfigMap => "configmap references non-existent config key",
+                    _ => "references non-existent secret key",
+                };
+                return Err(format!("{what}: {}", item.key));
             }
         }
     }
@@ -144,8 +163,9 @@ fn downward(
     items: &[DownwardAPIVolumeFile],
     mode: Option<i32>,
     spec: &PodSpec,
-    facts: Facts<'_>,
+    given: Given<'_>,
 ) -> Result<Payload, String> {
+    let facts = given.facts;
     let mut files = Payload::new();
     for item in items {
         let text = match (&item.field_ref, &item.resource_field_ref) {

@@ -20,7 +20,7 @@ fn pod(volumes: &Value) -> Pod {
 
 fn found(pairs: &[(&str, &str)]) -> Found {
     let values = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
-    let data = Some(Arc::new(ObjectData { values: values.collect() }));
+    let data = Some(Arc::new(ObjectData { values: values.collect(), storage: None }));
     Found::from([
         ((ObjectKind::ConfigMap, "cm".to_owned()), data.clone()),
         ((ObjectKind::Secret, "s".to_owned()), data),
@@ -35,7 +35,15 @@ fn tasks(volumes: &Value, found: &Found) -> Result<Vec<(String, Task)>, VolumeFa
         node_ip: "127.0.0.1".parse().unwrap(),
         allocatable: Allocatable::default(),
     };
-    plan(pod.spec.as_ref().unwrap(), facts, found)
+    let place = |path: &str| ("v".to_owned(), path.to_owned());
+    let given = Given {
+        facts,
+        found,
+        tokens: &Tokens::from([(place("token"), b"secret".to_vec())]),
+        node_labels: &BTreeMap::from([("zone".to_owned(), "a".to_owned())]),
+        local_path: Path::new("/node/local-path"),
+    };
+    plan(pod.spec.as_ref().unwrap(), given, Part::All)
 }
 
 fn visible(folder: &Path) -> Vec<String> {
@@ -72,13 +80,15 @@ fn items_and_modes_and_projections() {
     let volumes = json!([{"name": "v", "projected": {"sources": [
         {"secret": {"name": "s", "items": [{"key": "a", "path": "deep/er/a", "mode": 0o600}]}},
         {"configMap": {"name": "none", "optional": true}},
+        {"serviceAccountToken": {"path": "token"}},
         {"downwardAPI": {"items": [
             {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
         ]}},
     ]}}]);
     carry_out(folder.path(), &tasks(&volumes, &found(&[("a", "1")])).unwrap()).unwrap();
     let volume = folder.path().join("v");
-    assert_eq!(visible(&volume), ["deep", "labels"]);
+    assert_eq!(visible(&volume), ["deep", "labels", "token"]);
+    assert_eq!(fs::read_to_string(volume.join("token")).unwrap(), "secret");
     assert_eq!(fs::read_to_string(volume.join("labels")).unwrap(), "app=\"shop\"");
     let mode = fs::metadata(volume.join("deep/er/a")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -92,12 +102,18 @@ fn what_cannot_be_had_is_named() {
             json!([{"name": "v", "secret": {"secretName": "s", "items": [
                 {"key": "x", "path": "x"},
             ]}}]),
-            "secret references non-existent secret key: x",
+            "references non-existent secret key: x",
+        ),
+        (
+            json!([{"name": "v", "configMap": {"name": "cm", "items": [
+                {"key": "x", "path": "x"},
+            ]}}]),
+            "configmap references non-existent config key: x",
         ),
         (
             json!([{"name": "v", "nfs": {"server": "s", "path": "/"}}]),
             "volume type `nfs` is not supported on this node; supported are configMap, secret, \
-             downwardAPI, projected, emptyDir and hostPath",
+             downwardAPI, projected, emptyDir, hostPath, persistentVolumeClaim and ephemeral",
         ),
     ] {
         let fault = tasks(&volumes, &found(&[])).unwrap_err();
@@ -133,7 +149,7 @@ fn a_sub_path_stays_inside_its_volume() {
     let pod = pod(&json!([{"name": "v", "emptyDir": {}}]));
     let spec = pod.spec.as_ref().unwrap();
     fs::create_dir(folder.path().join("v")).unwrap();
-    std::os::unix::fs::symlink("/etc", folder.path().join("v/out")).unwrap();
+    symlink("/etc", folder.path().join("v/out")).unwrap();
     let mount = |mount: Value| {
         let container: Container =
             serde_json::from_value(json!({"name": "c", "volumeMounts": [mount]})).unwrap();

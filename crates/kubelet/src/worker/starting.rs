@@ -212,6 +212,9 @@ impl Starting<'_> {
         let found = fetch(self.shared, self.entry, wanted).await.map_err(config)?;
         let mut first = image.config.env.clone();
         first.push(("HOSTNAME".to_owned(), sandbox.hostname.clone()));
+        let links = self.spec.enable_service_links != Some(false);
+        let services = self.shared.services.variables(&self.entry.key.namespace, links);
+        first.extend(services.await.map_err(config)?);
         let facts = facts(self.shared, self.pod, Some(sandbox.ip));
         env::environment(self.container, facts, &found, &first).map_err(config)
     }

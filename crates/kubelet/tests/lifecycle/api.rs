@@ -42,6 +42,11 @@ impl Api {
             .route("/api/v1/nodes/{name}", get(one_node).patch(one_node))
             .route("/api/v1/nodes/{name}/status", patch(patch_node))
             .route("/api/v1/pods", get(watch_pods))
+            .route("/api/v1/services", get(watch_services))
+            .route("/api/v1/persistentvolumes", get(watch_volumes))
+            .route("/api/v1/persistentvolumes/{name}", patch(patch_volume))
+            .route("/api/v1/namespaces/{ns}/persistentvolumeclaims", get(watch_claims))
+            .route("/api/v1/namespaces/{ns}/serviceaccounts/{name}/token", post(create_token))
             .route("/api/v1/namespaces/{ns}/configmaps", get(watch_config_maps))
             .route("/api/v1/namespaces/{ns}/pods/{name}", delete(delete_pod))
             .route("/api/v1/namespaces/{ns}/pods/{name}/status", patch(patch_pod))
@@ -198,8 +203,71 @@ async fn watch_config_maps(
     State(api): Shared,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
+    api.watch("ConfigMap", named(&query))
+}
+
+/// The name that a watch is for.
+fn named(query: &BTreeMap<String, String>) -> Option<String> {
     let name = query.get("fieldSelector").and_then(|text| text.strip_prefix("metadata.name="));
-    api.watch("ConfigMap", name.map(str::to_owned))
+    name.map(str::to_owned)
+}
+
+async fn watch_services(State(api): Shared) -> Response {
+    api.watch("Service", None)
+}
+
+async fn watch_volumes(
+    State(api): Shared,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    api.watch("PersistentVolume", named(&query))
+}
+
+async fn watch_claims(
+    State(api): Shared,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    api.watch("PersistentVolumeClaim", named(&query))
+}
+
+/// Annotations and finalizers are all that is patched; an object without finalizers goes.
+async fn patch_volume(State(api): Shared, Path(name): Path<String>, body: Bytes) -> Response {
+    let key = format!("persistentvolumes/{name}");
+    let Some(mut volume) = api.get(&key) else { return missing() };
+    let patch: Value = serde_json::from_slice(&body).unwrap();
+    for (name, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+        volume["metadata"]["annotations"][name] = value.clone();
+    }
+    if let Some(finalizers) = patch["metadata"].get("finalizers") {
+        volume["metadata"]["finalizers"] = finalizers.clone();
+    }
+    let goes = volume["metadata"]["deletionTimestamp"].is_string()
+        && volume["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
+    if goes {
+        api.remove(&key);
+    } else {
+        api.put(&key, volume.clone());
+    }
+    Json(volume).into_response()
+}
+
+/// Every token is another one. They live as long as the object `grant` says, if there is one.
+async fn create_token(
+    State(api): Shared,
+    Path((_, name)): Path<(String, String)>,
+    Json(mut request): Json<Value>,
+) -> Response {
+    let Some(grant) = api.get("grant") else { return failed(StatusCode::FORBIDDEN, "Forbidden") };
+    let bound = request["spec"]["boundObjectRef"]["uid"].as_str().unwrap().to_owned();
+    let audience = request["spec"]["audiences"][0].as_str().unwrap_or("the API").to_owned();
+    if let Some(seconds) = grant["seconds"].as_i64() {
+        request["spec"]["expirationSeconds"] = json!(seconds);
+    }
+    let token = format!("{name} {bound} {audience} {}", api.next());
+    let made = api.get("tokens").map_or(0, |made| made["count"].as_i64().unwrap());
+    api.put("tokens", json!({"count": made + 1}));
+    request["status"] = json!({"token": token, "expirationTimestamp": "2026-01-01T00:00:00Z"});
+    (StatusCode::CREATED, Json(request)).into_response()
 }
 
 async fn patch_pod(

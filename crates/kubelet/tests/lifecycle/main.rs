@@ -4,6 +4,7 @@
 
 mod api;
 mod streams;
+mod volumes;
 
 use std::sync::Arc;
 use std::time::Duration;
