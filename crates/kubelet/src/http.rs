@@ -1,8 +1,10 @@
 //! The kubelet's own HTTP API, as the API server and metrics collectors use it.
 
 mod metrics;
+mod resource;
 mod serve;
 mod streams;
+mod summary;
 
 use std::sync::Arc;
 
@@ -29,8 +31,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
         .merge(streams::routes())
         .route("/metrics", get(metrics::own))
-        .route("/metrics/resource", get(metrics::resource))
-        .route("/stats/summary", get(metrics::summary))
+        .route("/metrics/resource", get(resource::answer))
+        .route("/stats/summary", get(summary::answer))
         .with_state(shared)
 }
 

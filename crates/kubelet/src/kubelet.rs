@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::join_all;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tracing::{info, warn};
 use wk_client::EventRecorder;
@@ -19,8 +20,10 @@ use crate::machine::Machine;
 use crate::node::{Described, NodeKeeper};
 use crate::objects::Objects;
 use crate::probes::{self, Probes};
+use crate::services::Services;
 use crate::shared::Shared;
 use crate::timers::{self, Timers};
+use crate::volumes::reclaim;
 use crate::worker::ending;
 use crate::{garbage, http, pods};
 
@@ -84,6 +87,10 @@ impl Kubelet {
             std::fs::create_dir_all(&folder)
                 .map_err(|source| StartError::Folder { path: folder, source })?;
         }
+        // Tokens and secrets are in there.
+        let private = config.data_dir.join("pods");
+        std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o700))
+            .map_err(|source| StartError::Folder { path: private, source })?;
         let described = describe(&config, &parts)?;
         let (timers, pending_times) = Timers::new();
         let (probes, pending_probes) = Probes::new();
@@ -93,6 +100,7 @@ impl Kubelet {
             allocatable: Machine::read(&config.data_dir).allocatable(),
             max_pods: described.max_pods,
             objects: Arc::new(Objects::new(parts.client.clone(), group.clone(), changes)),
+            services: Services::watch(parts.client.clone(), group),
             events: EventRecorder::start(parts.client.clone(), "kubelet", host, group),
             client: parts.client,
             runtimes: parts.runtimes,
@@ -101,6 +109,7 @@ impl Kubelet {
             pods: RwLock::new(HashMap::new()),
             timers,
             probes,
+            rates: Mutex::default(),
             writes: Semaphore::new(WRITES),
             tasks: group.clone(),
             exits: broadcast::Sender::new(1024),
@@ -110,6 +119,7 @@ impl Kubelet {
         let (ready_now, ready) = watch::channel(false);
         spawn_followers(&shared, changed);
         spawn_clocks(&shared, pending_times, pending_probes);
+        reclaim::run(&shared);
         let keeper = NodeKeeper {
             client: shared.client.clone(),
             config: shared.config.clone(),

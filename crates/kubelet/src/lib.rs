@@ -26,12 +26,14 @@ pub mod plan;
 mod pods;
 mod probes;
 mod report;
+mod services;
 mod shared;
 mod state;
 mod status;
 mod support;
 mod termination;
 mod timers;
+mod usage;
 mod volumes;
 mod worker;
 

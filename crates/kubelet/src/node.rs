@@ -5,7 +5,7 @@ mod object;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Node;
@@ -29,6 +29,8 @@ const LEASE_PERIOD: Duration = Duration::from_secs(10);
 const LEASE_SECONDS: i32 = 40;
 /// How often the machine is looked at.
 const LOOK: Duration = Duration::from_secs(10);
+/// The pause before others are contradicted.
+const RETORT: Duration = Duration::from_secs(1);
 /// How often the status is written although nothing has changed.
 const REFRESH: Duration = Duration::from_mins(5);
 
@@ -59,8 +61,11 @@ impl NodeKeeper {
                 node
             }
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                let labels = serde_json::json!({"metadata": {"labels": wanted.metadata.labels}});
-                api.patch(name, &PatchParams::default(), &Patch::Merge(labels)).await?
+                let ours = serde_json::json!({"metadata": {
+                    "labels": wanted.metadata.labels,
+                    "annotations": wanted.metadata.annotations,
+                }});
+                api.patch(name, &PatchParams::default(), &Patch::Merge(ours)).await?
             }
             Err(error) => return Err(error),
         };
@@ -94,10 +99,13 @@ impl NodeKeeper {
         Err("the watch of the node ended".into())
     }
 
-    /// Writes the status when it has changed, and every now and then, until cancelled.
+    /// Writes the status when it has changed, when others say something else, and every now and
+    /// then, until cancelled.
     pub(crate) async fn keep_status(self, token: CancellationToken) {
         let mut last: Option<(tokio::time::Instant, object::Essence)> = None;
         let keep = async {
+            let events = watch_object(self.api(), &self.config.node_name);
+            let mut events = Box::pin(events.default_backoff());
             loop {
                 let machine = Machine::read(&self.config.data_dir);
                 let essence = object::essence(&machine);
@@ -110,10 +118,19 @@ impl NodeKeeper {
                         Err(error) => warn!(%error, "node status could not be written"),
                     }
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = doubted(&mut events) => {
+                        info!(node = %self.config.node_name, "others doubt that the node is ready");
+                        last = None;
+                        // Whoever insists is not argued with all the time.
+                        tokio::time::sleep(RETORT).await;
+                    }
+                }
             }
         };
-        let _ended: Option<std::convert::Infallible> = token.run_until_cancelled(keep).await;
+        let _ended: Option<std::convert::Infallible> =
+            token.run_until_cancelled(Box::pin(keep)).await;
     }
 
     async fn refresh(&self, machine: &Machine) -> Result<(), kube::Error> {
@@ -186,6 +203,27 @@ impl NodeKeeper {
         };
         api.create(&PostParams::default(), &lease).await.map(|_lease| ())
     }
+}
+
+/// Waits until the Node is gone or is not said to be ready: the control plane had not heard of it
+/// for a while.
+async fn doubted(events: &mut (impl Stream<Item = Result<Option<Node>, watcher::Error>> + Unpin)) {
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Some(node)) => {
+                let status = node.status.unwrap_or_default();
+                let mut conditions = status.conditions.iter().flatten();
+                let ready = conditions.find(|one| one.type_ == "Ready");
+                if ready.is_none_or(|ready| ready.status != "True") {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => warn!(%error, "node cannot be watched"),
+        }
+    }
+    // It ends only with the program.
+    std::future::pending::<()>().await;
 }
 
 /// The watch of all pods that are bound to this node.

@@ -81,6 +81,7 @@ fn apply(shared: &Arc<Shared>, pod: Pod, alive: &HashSet<ContainerId>) {
     if let Some(entry) = shared.entry(&uid) {
         match entry.observe(pod) {
             Change::Nothing => return,
+            Change::Readiness => return report::ask(shared, &entry),
             Change::Spec => {
                 let mut inner = entry.lock();
                 if inner.volumes == Volumes::Ready {

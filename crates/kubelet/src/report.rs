@@ -85,7 +85,7 @@ pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Writte
         Ok(pod) => {
             // The answer may tell of a change before the watch does, which is then silent about it.
             match entry.observe(pod) {
-                Change::Nothing => {}
+                Change::Nothing | Change::Readiness => {}
                 Change::Spec => shared.wake(entry),
                 Change::Deletion => {
                     entry.interrupt.notify_one();

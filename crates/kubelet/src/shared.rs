@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::{Api, Client};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, broadcast};
 use wk_client::{EventRecorder, EventType};
 use wk_network::PodNetwork;
@@ -21,8 +21,10 @@ use crate::images::Images;
 use crate::objects::Objects;
 use crate::plan::next_backoff;
 use crate::probes::Probes;
+use crate::services::Services;
 use crate::state::{Phase, PodEntry, Termination, parse_container_id};
 use crate::timers::Timers;
+use crate::usage::Rates;
 use crate::worker;
 
 pub(crate) struct Shared {
@@ -33,9 +35,12 @@ pub(crate) struct Shared {
     pub(crate) network: OnceLock<Arc<dyn PodNetwork>>,
     pub(crate) pods: RwLock<HashMap<String, Arc<PodEntry>>>,
     pub(crate) objects: Arc<Objects>,
+    pub(crate) services: Services,
     pub(crate) events: EventRecorder,
     pub(crate) timers: Timers,
     pub(crate) probes: Probes,
+    /// What was used when somebody asked last.
+    pub(crate) rates: Mutex<Rates>,
     /// Bounds how many statuses are written at a time.
     pub(crate) writes: Semaphore,
     pub(crate) tasks: TaskGroup,

@@ -1,8 +1,9 @@
 //! What the kubelet remembers of one pod.
 //!
-//! An idle pod costs memory and nothing else: its object is kept as compact JSON and parsed again
-//! when there is something to do, and its containers are a few words each.
+//! An idle pod costs memory and nothing else: its object is kept as packed JSON and parsed again when
+//! there is something to do, and its containers are a few words each.
 
+mod packed;
 mod record;
 mod restore;
 
@@ -19,6 +20,7 @@ use wk_runtime::{ContainerId, PodRef};
 use crate::objects::ObjectKey;
 use crate::plan::{ContainerView, PodView, RestartRule, Role};
 
+use self::packed::Packed;
 pub(crate) use self::record::{Hold, Phase, PullBackoff, Record, Termination, WaitReason};
 pub(crate) use self::restore::restored;
 
@@ -66,7 +68,7 @@ pub(crate) struct Failure {
 /// The changing part of a [`PodEntry`].
 #[derive(Debug)]
 pub(crate) struct Inner {
-    json: Box<[u8]>,
+    packed: Packed,
     live: Option<Arc<Pod>>,
     version: u64,
     /// Deleted from the API without waiting for the kubelet.
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) ip: Option<IpAddr>,
     pub(crate) started_at: Timestamp,
     pub(crate) volumes: Volumes,
+    /// When the first of the tokens in its volumes is to be renewed; `None` if it has none.
+    pub(crate) tokens_due: Option<Timestamp>,
     pub(crate) failure: Option<Failure>,
     /// All has ended, and what the pod held was given back.
     pub(crate) released: bool,
@@ -98,6 +102,8 @@ pub(crate) struct PodEntry {
 pub(crate) enum Change {
     /// Only what the kubelet itself reported.
     Nothing,
+    /// Whether it is ready: others say so who have not heard of the node for a while.
+    Readiness,
     /// Labels, annotations or the specification.
     Spec,
     /// It is to be deleted, or with less grace than before.
@@ -112,7 +118,7 @@ impl PodEntry {
         let started_at = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
         let phase = status.and_then(|status| status.phase.as_deref());
         let inner = Inner {
-            json: Box::default(),
+            packed: Packed::default(),
             live: None,
             version: 0,
             gone: false,
@@ -120,6 +126,7 @@ impl PodEntry {
             ip: None,
             started_at: started_at.unwrap_or(now),
             volumes: Volumes::Pending,
+            tokens_due: None,
             failure: None,
             released: matches!(phase, Some("Succeeded" | "Failed")),
             worker: Activity::Idle,
@@ -147,7 +154,7 @@ impl PodEntry {
         }
         let change = if known { difference(&inner.pod(), &pod) } else { Change::Spec };
         inner.version = version;
-        inner.json = serde_json::to_vec(&pod).unwrap_or_default().into_boxed_slice();
+        inner.packed = Packed::of(&pod);
         inner.live = Some(Arc::new(pod));
         if inner.worker == Activity::Idle
             && inner.writer == Activity::Idle
@@ -170,7 +177,7 @@ impl Inner {
         if let Some(pod) = &self.live {
             return Arc::clone(pod);
         }
-        let pod = Arc::new(serde_json::from_slice::<Pod>(&self.json).unwrap_or_default());
+        let pod = Arc::new(self.packed.unpack());
         self.live = Some(Arc::clone(&pod));
         pod
     }
@@ -185,6 +192,11 @@ impl Inner {
     /// The record of a container.
     pub(crate) fn record(&mut self, name: &str) -> Option<&mut Record> {
         self.records.iter_mut().find(|record| &*record.name == name)
+    }
+
+    /// Whether the folders of its volumes can be used as they are.
+    pub(crate) fn volumes_are_fresh(&self, now: Timestamp) -> bool {
+        self.volumes == Volumes::Ready && self.tokens_due.is_none_or(|due| due > now)
     }
 
     /// Whether the pod has an end, so that nothing may start any more.
@@ -225,10 +237,15 @@ fn difference(old: &Pod, new: &Pod) -> Change {
     {
         return Change::Deletion;
     }
-    if was.labels == is.labels && was.annotations == is.annotations && old.spec == new.spec {
-        return Change::Nothing;
+    if was.labels != is.labels || was.annotations != is.annotations || old.spec != new.spec {
+        return Change::Spec;
     }
-    Change::Spec
+    if is_ready(old) == is_ready(new) { Change::Nothing } else { Change::Readiness }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
 /// Namespace, name and uid of a pod.
@@ -313,14 +330,26 @@ mod tests {
         newer.metadata.resource_version = Some("6".into());
         assert_eq!(entry.observe(newer.clone()), Change::Nothing);
         newer.metadata.resource_version = Some("7".into());
+        let silent = newer.status.clone();
+        newer.status.get_or_insert_default().conditions =
+            Some(vec![k8s_openapi::api::core::v1::PodCondition {
+                type_: "Ready".to_owned(),
+                status: "True".to_owned(),
+                ..k8s_openapi::api::core::v1::PodCondition::default()
+            }]);
+        assert_eq!(entry.observe(newer.clone()), Change::Readiness);
+        newer.metadata.resource_version = Some("8".into());
+        newer.status = silent;
+        assert_eq!(entry.observe(newer.clone()), Change::Readiness, "nobody has heard of it");
+        newer.metadata.resource_version = Some("9".into());
         newer.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
         assert_eq!(entry.observe(newer.clone()), Change::Spec);
-        newer.metadata.resource_version = Some("8".into());
+        newer.metadata.resource_version = Some("10".into());
         newer.metadata.deletion_grace_period_seconds = Some(30);
         newer.metadata.deletion_timestamp =
             Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
         assert_eq!(entry.observe(newer.clone()), Change::Deletion);
-        newer.metadata.resource_version = Some("9".into());
+        newer.metadata.resource_version = Some("11".into());
         newer.metadata.deletion_grace_period_seconds = Some(0);
         assert_eq!(entry.observe(newer.clone()), Change::Deletion);
         newer.metadata.labels = None;

@@ -11,10 +11,11 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 use wk_api::Quantity;
-use wk_api::well_known::{ARCH_LABEL, HOSTNAME_LABEL, OS_LABEL};
+use wk_api::well_known::{ARCH_LABEL, HOSTNAME_LABEL, LOCAL_PATH_FOLDER_ANNOTATION, OS_LABEL};
 
 use crate::config::KubeletConfig;
 use crate::machine::Machine;
+use crate::volumes::local_path;
 
 /// The label of nodes that run WebAssembly.
 const WASM_LABEL: &str = "runtime.wasm";
@@ -73,6 +74,10 @@ impl Described {
             metadata: ObjectMeta {
                 name: Some(config.node_name.clone()),
                 labels: Some(BTreeMap::from(labels)),
+                annotations: Some(BTreeMap::from([(
+                    LOCAL_PATH_FOLDER_ANNOTATION.to_owned(),
+                    local_path::root(&config.data_dir).display().to_string(),
+                )])),
                 ..ObjectMeta::default()
             },
             ..Node::default()
