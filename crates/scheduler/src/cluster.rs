@@ -1,139 +1,123 @@
-//! The nodes, and what is used of each: by pods that run there and pods that will.
+//! The nodes, what is used of each by pods that run there and pods that will, and what else
+//! decisions are made from. It changes with what changes, and is never copied for a decision.
 
-use std::collections::{BTreeMap, HashMap};
+mod crowd;
+mod domains;
+mod nominations;
+mod order;
+mod usage;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Taint};
 use wk_api::names::{NamespacedName, Uid};
-use wk_api::quantity::Quantity;
 
-use crate::demand::{Demand, HostPort, Resources};
+use crate::budgets::Budgets;
+use crate::demand::Demand;
+use crate::labels::Labels;
+use crate::offer::Offer;
+use crate::owners::Owners;
+use crate::storage::Storage;
+pub use crowd::{Bearers, Count, Crowd, Group};
+pub use domains::{Domains, NOWHERE};
+use nominations::Nominations;
+pub use usage::Usage;
 
-/// What the scheduler keeps of a node.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Offer {
-    /// The node's name.
-    pub name: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its taints.
-    pub taints: Vec<Taint>,
-    /// Whether it takes no new pods.
-    pub is_unschedulable: bool,
-    /// What pods can have of it.
-    pub allocatable: Resources,
-    /// How many pods it takes.
-    pub max_pods: i64,
-    /// The names of the runtime classes that it has handlers for; empty if it does not say.
-    pub runtimes: Vec<String>,
-    /// The images it holds, in bytes.
-    pub images: BTreeMap<String, i64>,
+/// A node's place in the cluster's list of nodes.
+pub type NodeIndex = u32;
+
+/// A node as plugins see it.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeView<'a> {
+    /// Its place in the list of nodes.
+    pub index: NodeIndex,
+    /// What it offers.
+    pub offer: &'a Offer,
+    /// What is used of it.
+    pub used: &'a Usage,
 }
 
-impl Offer {
-    /// What the scheduler keeps of `node`.
-    pub fn of(node: Node) -> Self {
-        let Node { metadata, spec, status } = node;
-        let (spec, status) = (spec.unwrap_or_default(), status.unwrap_or_default());
-        let max_pods = status.allocatable.as_ref().and_then(|list| list.get("pods"));
-        let max_pods = max_pods.and_then(|quantity| Quantity::try_from(quantity).ok());
-        let images = status.images.into_iter().flatten().flat_map(|image| {
-            let size = image.size_bytes.unwrap_or(0);
-            image.names.into_iter().flatten().map(move |name| (name, size))
-        });
-        let handlers = status.runtime_handlers.into_iter().flatten();
-        Self {
-            name: metadata.name.unwrap_or_default(),
-            labels: metadata.labels.unwrap_or_default(),
-            taints: spec.taints.unwrap_or_default(),
-            is_unschedulable: spec.unschedulable.unwrap_or(false),
-            allocatable: Resources::from_list(status.allocatable.as_ref()),
-            max_pods: max_pods.map_or(0, Quantity::value),
-            runtimes: handlers.filter_map(|handler| handler.name).collect(),
-            images: images.collect(),
-        }
-    }
-
-    /// Whether a pod that had no place may have one now. Images are a preference only.
-    pub fn may_help_since(&self, before: &Self) -> bool {
-        let Self {
-            name: _,
-            labels,
-            taints,
-            is_unschedulable,
-            allocatable,
-            max_pods,
-            runtimes,
-            images: _,
-        } = self;
-        (labels, taints, is_unschedulable, allocatable, max_pods, runtimes)
-            != (
-                &before.labels,
-                &before.taints,
-                &before.is_unschedulable,
-                &before.allocatable,
-                &before.max_pods,
-                &before.runtimes,
-            )
-    }
-}
-
-/// A node and what is used of it.
-#[derive(Clone, Debug, Default)]
-pub struct NodeState {
-    /// The node; `None` if pods are bound to a node that is not there.
-    pub offer: Option<Arc<Offer>>,
-    /// The sum of the requests.
-    pub requested: Resources,
-    /// The sum of CPU and memory with assumptions in place of missing requests.
-    pub assumed: (i64, i64),
-    /// How many pods there are.
-    pub pods: i64,
-    /// The ports that are taken.
-    pub host_ports: Vec<HostPort>,
-}
-
-impl NodeState {
-    fn place(&mut self, demand: &Demand) {
-        self.requested.add(&demand.requests);
-        self.assumed = (self.assumed.0 + demand.assumed.0, self.assumed.1 + demand.assumed.1);
-        self.pods += 1;
-        self.host_ports.extend_from_slice(&demand.host_ports);
-    }
-
-    fn remove(&mut self, demand: &Demand) {
-        self.requested.subtract(&demand.requests);
-        self.assumed = (self.assumed.0 - demand.assumed.0, self.assumed.1 - demand.assumed.1);
-        self.pods -= 1;
-        for port in &demand.host_ports {
-            if let Some(index) = self.host_ports.iter().position(|taken| taken == port) {
-                self.host_ports.swap_remove(index);
-            }
-        }
-    }
+#[derive(Debug, Default)]
+struct NodeState {
+    name: Box<str>,
+    /// `None` while pods are bound to a node that is not there.
+    offer: Option<Arc<Offer>>,
+    used: Usage,
+    residents: Vec<Arc<Demand>>,
 }
 
 #[derive(Debug)]
 struct Placed {
     demand: Arc<Demand>,
-    node: String,
+    node: NodeIndex,
     /// Decided, but not yet seen from the server.
     is_assumed: bool,
 }
 
-/// All nodes and all pods that have one.
+/// All nodes, all pods that have one, and what decisions need besides.
 #[derive(Debug, Default)]
 pub struct Cluster {
-    nodes: BTreeMap<String, NodeState>,
+    /// The places of nodes that are gone are used again.
+    nodes: Vec<NodeState>,
+    free: Vec<NodeIndex>,
+    by_name: HashMap<Box<str>, NodeIndex>,
+    order: RefCell<Option<Arc<[NodeIndex]>>>,
     placed: HashMap<NamespacedName, Placed>,
+    crowd: Crowd,
     /// How many nodes hold each image.
-    images: HashMap<String, i64>,
+    images: HashMap<Box<str>, i64>,
+    domains: RefCell<HashMap<Box<str>, Arc<Domains>>>,
+    nominations: Nominations,
+    namespaces: HashMap<Box<str>, Arc<Labels>>,
+    /// Claims, volumes and classes of storage.
+    pub storage: Storage,
+    /// What selects pods.
+    pub owners: Owners,
+    /// How many pods may be disturbed.
+    pub budgets: Budgets,
 }
 
 impl Cluster {
-    /// The nodes that exist, by name.
-    pub fn nodes(&self) -> impl Iterator<Item = (&Arc<Offer>, &NodeState)> {
-        self.nodes.values().filter_map(|state| Some((state.offer.as_ref()?, state)))
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.order().len()
+    }
+
+    /// The nodes that exist, in the order in which they are looked at.
+    pub fn order(&self) -> Arc<[NodeIndex]> {
+        let known = self.order.borrow().clone();
+        known.unwrap_or_else(|| {
+            let nodes = (0..).zip(&self.nodes);
+            let order = order::in_turns(
+                nodes.filter_map(|(index, state)| Some((index, state.offer.as_deref()?))),
+            );
+            let order: Arc<[NodeIndex]> = order.into();
+            *self.order.borrow_mut() = Some(Arc::clone(&order));
+            order
+        })
+    }
+
+    /// The node at a place in the list; `None` if there is none.
+    pub fn node(&self, index: NodeIndex) -> Option<NodeView<'_>> {
+        let state = self.nodes.get(index as usize)?;
+        Some(NodeView { index, offer: state.offer.as_deref()?, used: &state.used })
+    }
+
+    /// The place of the node of this name, if it exists.
+    pub fn index_of(&self, name: &str) -> Option<NodeIndex> {
+        let index = *self.by_name.get(name)?;
+        self.nodes[index as usize].offer.is_some().then_some(index)
+    }
+
+    /// The pods of a node.
+    pub fn residents(&self, index: NodeIndex) -> &[Arc<Demand>] {
+        self.nodes.get(index as usize).map_or(&[], |state| &state.residents)
+    }
+
+    /// The pods that have nodes, grouped by what they have in common.
+    pub fn crowd(&self) -> &Crowd {
+        &self.crowd
     }
 
     /// How many nodes hold an image of this name.
@@ -141,54 +125,101 @@ impl Cluster {
         self.images.get(image).copied().unwrap_or(0)
     }
 
-    /// Puts a node in, or what it is now, and returns whether waiting pods may be helped by it.
-    pub fn put_node(&mut self, offer: &Arc<Offer>) -> bool {
-        let state = self.nodes.entry(offer.name.clone()).or_default();
-        let before = state.offer.replace(Arc::clone(offer));
-        count_images(&mut self.images, before.as_deref(), -1);
-        count_images(&mut self.images, Some(offer), 1);
-        before.is_none_or(|before| offer.may_help_since(&before))
+    /// The labels of a namespace.
+    pub fn namespace(&self, name: &str) -> Arc<Labels> {
+        self.namespaces.get(name).cloned().unwrap_or_default()
     }
 
-    /// Takes a node out; its pods still count if it comes back.
-    pub fn remove_node(&mut self, name: &str) {
-        let Some(state) = self.nodes.get_mut(name) else { return };
-        let before = state.offer.take();
-        count_images(&mut self.images, before.as_deref(), -1);
-        self.forget_if_empty(name);
+    /// Takes over the labels of a namespace; `None` if it is gone.
+    pub fn put_namespace(&mut self, name: &str, labels: Option<Arc<Labels>>) {
+        match labels {
+            Some(labels) => {
+                self.namespaces.insert(name.into(), labels);
+            }
+            None => {
+                self.namespaces.remove(name);
+            }
+        }
     }
 
-    /// Counts a pod on the node that it is bound to.
-    pub fn put_bound(&mut self, key: NamespacedName, demand: Arc<Demand>, node: String) {
-        self.place(key, demand, node, false);
+    /// The values of a label over all nodes.
+    pub fn domains(&self, key: &str) -> Arc<Domains> {
+        if let Some(known) = self.domains.borrow().get(key) {
+            return Arc::clone(known);
+        }
+        let labels = self.nodes.iter().map(|state| state.offer.as_ref()?.labels.get(key));
+        let domains = Arc::new(Domains::new(labels));
+        self.domains.borrow_mut().insert(key.into(), Arc::clone(&domains));
+        domains
+    }
+
+    /// Puts a node in, or what it is now, and returns what it was before.
+    pub fn put_node(&mut self, offer: &Arc<Offer>) -> Option<Arc<Offer>> {
+        let index = self.place_of(&offer.name);
+        let before = self.nodes[index as usize].offer.replace(Arc::clone(offer));
+        if before.as_ref().is_none_or(|before| before.images != offer.images) {
+            count_images(&mut self.images, before.as_deref(), -1);
+            count_images(&mut self.images, Some(offer), 1);
+        }
+        if before.as_ref().is_none_or(|before| before.labels != offer.labels) {
+            self.domains.get_mut().clear();
+            *self.order.get_mut() = None;
+        }
+        before
+    }
+
+    /// Takes a node out and returns what it was; its pods still count if it comes back.
+    pub fn remove_node(&mut self, name: &str) -> Option<Arc<Offer>> {
+        let index = *self.by_name.get(name)?;
+        let before = self.nodes[index as usize].offer.take();
+        count_images(&mut self.images, before.as_deref(), -1);
+        self.domains.get_mut().clear();
+        *self.order.get_mut() = None;
+        self.forget_if_empty(index);
+        before
+    }
+
+    /// Counts a pod on the node that it is bound to, and returns what was counted before.
+    pub fn put_bound(&mut self, demand: Arc<Demand>, node: &str) -> Option<Arc<Demand>> {
+        self.place(demand, node, false)
     }
 
     /// Counts a pod on the node that was chosen for it, until it is seen there or the choice fails.
-    pub fn assume(&mut self, key: NamespacedName, demand: Arc<Demand>, node: String) {
-        self.place(key, demand, node, true);
+    pub fn assume(&mut self, demand: Arc<Demand>, node: &str) {
+        self.place(demand, node, true);
     }
 
-    fn place(&mut self, key: NamespacedName, demand: Arc<Demand>, node: String, is_assumed: bool) {
-        self.remove_pod(&key);
-        self.nodes.entry(node.clone()).or_default().place(&demand);
-        self.placed.insert(key, Placed { demand, node, is_assumed });
+    fn place(&mut self, demand: Arc<Demand>, node: &str, is_assumed: bool) -> Option<Arc<Demand>> {
+        let key = demand.key();
+        let before = self.remove_pod(&key);
+        self.nominations.remove(&key);
+        let index = self.place_of(node);
+        let state = &mut self.nodes[index as usize];
+        state.used.add(&demand);
+        state.residents.push(Arc::clone(&demand));
+        self.crowd.add(&demand, index);
+        self.storage.use_claims(&demand, 1);
+        self.placed.insert(key, Placed { demand, node: index, is_assumed });
+        before
     }
 
-    /// Takes a pod out and returns whether it had a place.
-    pub fn remove_pod(&mut self, key: &NamespacedName) -> bool {
-        let Some(placed) = self.placed.remove(key) else { return false };
-        if let Some(state) = self.nodes.get_mut(&placed.node) {
-            state.remove(&placed.demand);
+    /// Takes a pod out and returns what was counted.
+    pub fn remove_pod(&mut self, key: &NamespacedName) -> Option<Arc<Demand>> {
+        let Placed { demand, node, .. } = self.placed.remove(key)?;
+        let state = &mut self.nodes[node as usize];
+        state.used.remove(&demand);
+        if let Some(index) = state.residents.iter().position(|one| Arc::ptr_eq(one, &demand)) {
+            state.residents.swap_remove(index);
         }
-        self.forget_if_empty(&placed.node);
-        true
+        self.crowd.remove(&demand, node);
+        self.storage.use_claims(&demand, -1);
+        self.forget_if_empty(node);
+        Some(demand)
     }
 
     /// Gives up a choice that could not be carried out; a pod seen on a node stays there.
-    pub fn forget_assumed(&mut self, key: &NamespacedName, uid: &Uid) {
-        if self.is_assumed(key, uid) {
-            self.remove_pod(key);
-        }
+    pub fn forget_assumed(&mut self, key: &NamespacedName, uid: &Uid) -> Option<Arc<Demand>> {
+        if self.is_assumed(key, uid) { self.remove_pod(key) } else { None }
     }
 
     /// Whether a node was chosen for this pod and the server has not yet shown it there.
@@ -196,16 +227,68 @@ impl Cluster {
         self.placed.get(key).is_some_and(|placed| placed.is_assumed && placed.demand.uid == *uid)
     }
 
-    fn forget_if_empty(&mut self, name: &str) {
-        let is_empty = |state: &NodeState| state.offer.is_none() && state.pods == 0;
-        if self.nodes.get(name).is_some_and(is_empty) {
-            self.nodes.remove(name);
+    /// Whether this pod has a node.
+    pub fn is_placed(&self, key: &NamespacedName, uid: &Uid) -> bool {
+        self.placed.get(key).is_some_and(|placed| placed.demand.uid == *uid)
+    }
+
+    /// Whether a pod of this name has a node.
+    pub fn has_pod(&self, key: &NamespacedName) -> bool {
+        self.placed.contains_key(key)
+    }
+
+    /// Room is made for a pod on this node; `None` takes that back.
+    pub fn nominate(&mut self, demand: &Arc<Demand>, node: Option<&str>) {
+        match node {
+            Some(node) => self.nominations.put(Arc::clone(demand), node),
+            None => drop(self.nominations.remove(&demand.key())),
+        }
+    }
+
+    /// No room is made for a pod any more; returns the pod if there was some.
+    pub fn forget_nomination(&mut self, key: &NamespacedName) -> Option<Arc<Demand>> {
+        self.nominations.remove(key)
+    }
+
+    /// The pods for which room is made on a node.
+    pub fn nominated(&self, node: &str) -> &[Arc<Demand>] {
+        self.nominations.of_node(node)
+    }
+
+    /// The node on which room is made for a pod.
+    pub fn nomination(&self, key: &NamespacedName) -> Option<&str> {
+        self.nominations.of_pod(key)
+    }
+
+    /// The index for a name, a new one if need be.
+    fn place_of(&mut self, name: &str) -> NodeIndex {
+        if let Some(index) = self.by_name.get(name) {
+            return *index;
+        }
+        let state = NodeState { name: name.into(), ..NodeState::default() };
+        let index = if let Some(index) = self.free.pop() {
+            self.nodes[index as usize] = state;
+            index
+        } else {
+            self.nodes.push(state);
+            NodeIndex::try_from(self.nodes.len() - 1).expect("fewer nodes than 2^32")
+        };
+        self.by_name.insert(name.into(), index);
+        index
+    }
+
+    fn forget_if_empty(&mut self, index: NodeIndex) {
+        let state = &mut self.nodes[index as usize];
+        if state.offer.is_none() && state.residents.is_empty() {
+            self.by_name.remove(&state.name);
+            *state = NodeState::default();
+            self.free.push(index);
         }
     }
 }
 
-fn count_images(counts: &mut HashMap<String, i64>, offer: Option<&Offer>, step: i64) {
-    for image in offer.into_iter().flat_map(|offer| offer.images.keys()) {
+fn count_images(counts: &mut HashMap<Box<str>, i64>, offer: Option<&Offer>, step: i64) {
+    for (image, _) in offer.into_iter().flat_map(|offer| &offer.images) {
         let count = counts.entry(image.clone()).or_default();
         *count += step;
         if *count == 0 {
@@ -213,3 +296,6 @@ fn count_images(counts: &mut HashMap<String, i64>, offer: Option<&Offer>, step: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,47 +1,39 @@
-//! Chooses a node for one pod, or says why there is none.
+//! Chooses a node for one pod, or says why there is none and which pods should make room.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+mod filtering;
+mod preemption;
+mod refusals;
+mod scoring;
 
-use crate::cluster::{Cluster, NodeState, Offer};
+pub use preemption::Outcome as Preemption;
+
+use std::sync::Arc;
+
+use crate::cluster::{Cluster, NodeIndex};
 use crate::demand::Demand;
-use crate::plugins::{FILTERS, SCORES};
+use crate::framework::FilterSet;
+use crate::profile::Profile;
+use crate::storage::VolumePlan;
+use filtering::{Filters, Found};
+use refusals::Refusals;
 
-/// Why a node is not possible, in the words of Kubernetes; several only from resources.
-pub type Reasons = Vec<Cow<'static, str>>;
-
-/// Tells whether a pod can run on a node.
-pub trait Filter: Send + Sync {
-    /// The plugin's name.
-    fn name(&self) -> &'static str;
-
-    /// Whether a pod that goes away may change the answer; a change of the node always may.
-    fn minds_other_pods(&self) -> bool {
-        false
-    }
-
-    /// Whether the pod can run on the node.
-    ///
-    /// # Errors
-    /// Why not.
-    fn check(&self, pod: &Demand, offer: &Offer, state: &NodeState) -> Result<(), Reasons>;
+/// What a decision takes from outside, so that equal decisions are made from equal facts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chance {
+    /// Decides between equally good nodes, so that replicas of the program and pods in a row do not
+    /// all go the same way: a random number.
+    pub tie: u64,
+    /// Where in the list of nodes to begin: where the decision before stopped.
+    pub start: usize,
 }
 
-/// Tells how well a pod fits a node.
-pub trait Score: Send + Sync {
-    /// The plugin's name.
-    fn name(&self) -> &'static str;
-
-    /// How much it counts beside the others.
-    fn weight(&self) -> i64 {
-        1
-    }
-
-    /// How well the pod fits, from 0 to 100, or any number if [`Score::normalize`] makes it so.
-    fn score(&self, pod: &Demand, offer: &Offer, state: &NodeState, cluster: &Cluster) -> i64;
-
-    /// Brings the scores of all nodes into the range from 0 to 100.
-    fn normalize(&self, _scores: &mut [i64]) {}
+/// A node that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The node.
+    pub node: Arc<str>,
+    /// What is to be done for the pod's volumes before it is bound.
+    pub volumes: VolumePlan,
 }
 
 /// Why no node is possible.
@@ -49,84 +41,72 @@ pub trait Score: Send + Sync {
 pub struct Unschedulable {
     /// For people, in the words of Kubernetes.
     pub message: String,
-    /// Whether a pod that goes away may help.
-    pub minds_other_pods: bool,
+    /// The filters that refused nodes.
+    pub refused_by: FilterSet,
+    /// What is done so that there may be a place.
+    pub preemption: Preemption,
 }
 
 /// Chooses the node for `pod`: of those that pass all filters, the one with the best score.
 ///
-/// Of several equally good ones, `tie`, a random number, decides, so that replicas of the program
-/// and pods in a row do not all go the same way.
+/// In a large cluster not all nodes are looked at, but enough to find a good one. The second value
+/// is how many were.
 ///
 /// # Errors
-/// Why no node is possible, with one count for each reason.
+/// Why no node is possible, with one count for each reason, and whom to send away for it.
 /// Spec: <https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/>
-pub fn choose(pod: &Demand, cluster: &Cluster, tie: u64) -> Result<String, Unschedulable> {
-    let mut possible = Vec::new();
-    let mut refusals = Refusals::default();
-    for (offer, state) in cluster.nodes() {
-        refusals.nodes += 1;
-        let refused = FILTERS
-            .iter()
-            .find_map(|filter| Some((*filter, filter.check(pod, offer, state).err()?)));
-        match refused {
-            Some((filter, reasons)) => refusals.add(filter, reasons),
-            None => possible.push((offer, state)),
-        }
-    }
-    match possible.as_slice() {
-        [] => Err(refusals.into_unschedulable()),
-        [(offer, _)] => Ok(offer.name.clone()),
-        several => {
-            let mut totals = vec![0; several.len()];
-            for plugin in SCORES {
-                let mut scores: Vec<i64> = several
-                    .iter()
-                    .map(|(offer, state)| plugin.score(pod, offer, state, cluster))
-                    .collect();
-                plugin.normalize(&mut scores);
-                for (total, score) in totals.iter_mut().zip(scores) {
-                    *total += score * plugin.weight();
-                }
-            }
-            let best = totals.iter().max().copied().unwrap_or(0);
-            let winners: Vec<_> =
-                several.iter().zip(&totals).filter(|(_, total)| **total == best).collect();
-            let index = tie % u64::try_from(winners.len()).unwrap_or(1);
-            let index = usize::try_from(index).unwrap_or(0);
-            Ok(winners[index].0.0.name.clone())
-        }
-    }
-}
-
-#[derive(Default)]
-struct Refusals {
-    nodes: usize,
-    counts: BTreeMap<Cow<'static, str>, usize>,
-    minds_other_pods: bool,
-}
-
-impl Refusals {
-    fn add(&mut self, filter: &dyn Filter, reasons: Reasons) {
-        self.minds_other_pods |= filter.minds_other_pods();
-        for reason in reasons {
-            *self.counts.entry(reason).or_default() += 1;
-        }
-    }
-
-    fn into_unschedulable(self) -> Unschedulable {
-        let Self { nodes, counts, minds_other_pods } = self;
-        let message = if nodes == 0 {
-            "no nodes available to schedule pods".to_owned()
-        } else {
-            // Sorted as texts, counts included, because that is how Kubernetes does it.
-            let reasons: BTreeSet<String> =
-                counts.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-            let reasons = reasons.into_iter().collect::<Vec<_>>().join(", ");
-            format!("0/{nodes} nodes are available: {reasons}.")
+pub fn choose(
+    profile: &Profile,
+    pod: &Demand,
+    cluster: &Cluster,
+    chance: Chance,
+) -> (Result<Chosen, Unschedulable>, usize) {
+    if cluster.node_count() == 0 {
+        let none = Unschedulable {
+            message: "no nodes available to schedule pods".to_owned(),
+            refused_by: FilterSet::NO_NODES,
+            preemption: Preemption::Unchanged,
         };
-        Unschedulable { message, minds_other_pods }
+        return (Err(none), 0);
     }
+    let mut filters = match Filters::prepare(profile, pod, cluster) {
+        Ok(filters) => filters,
+        Err(refusals) => return (Err(refuse(profile, pod, cluster, None, &refusals, chance)), 0),
+    };
+    let Found { possible, looked_at, refusals } = filters.find(profile, pod, cluster, chance.start);
+    let Some(index) = scoring::best(profile, pod, cluster, &possible, chance.tie) else {
+        let refused = refuse(profile, pod, cluster, Some(&mut filters), &refusals, chance);
+        return (Err(refused), looked_at);
+    };
+    (Ok(chosen(pod, cluster, index)), looked_at)
+}
+
+fn chosen(pod: &Demand, cluster: &Cluster, index: NodeIndex) -> Chosen {
+    let node = cluster.node(index).expect("possible nodes exist");
+    let claims = cluster.storage.claims_of(pod).ok().flatten();
+    let plan = claims.and_then(|claims| cluster.storage.plan(&claims, node.offer).ok());
+    Chosen { node: (*node.offer.name).into(), volumes: plan.unwrap_or_default() }
+}
+
+fn refuse(
+    profile: &Profile,
+    pod: &Demand,
+    cluster: &Cluster,
+    filters: Option<&mut Filters<'_>>,
+    refusals: &Refusals,
+    chance: Chance,
+) -> Unschedulable {
+    let mut message = refusals.message(cluster.node_count());
+    let mut preemption = Preemption::Unchanged;
+    if profile.preempts {
+        let (outcome, told) = preemption::preempt(pod, cluster, filters, refusals, chance.tie);
+        preemption = outcome;
+        if let Some(told) = told {
+            message.push_str(" preemption: ");
+            message.push_str(&told);
+        }
+    }
+    Unschedulable { message, refused_by: refusals.refused_by, preemption }
 }
 
 #[cfg(test)]

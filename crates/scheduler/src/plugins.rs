@@ -1,30 +1,27 @@
-//! The rules by which nodes are refused and preferred, with the weights of Kubernetes.
+//! The rules by which nodes are refused and preferred.
 
-mod affinity;
-mod node;
-mod resources;
-mod taints;
+mod balanced_allocation;
+mod image_locality;
+mod inter_pod_affinity;
+mod node_affinity;
+mod node_ports;
+mod node_rules;
+mod resources_fit;
+mod spread_default;
+mod taint_toleration;
+mod topology_spread;
+mod volumes;
 
-use crate::plan::{Filter, Score};
-
-/// In the order of Kubernetes: a node's first refusal is the one that is reported.
-pub(crate) const FILTERS: &[&dyn Filter] = &[
-    &node::NodeUnschedulable,
-    &node::NodeName,
-    &taints::TaintToleration,
-    &affinity::NodeAffinity,
-    &node::RuntimeSupport,
-    &node::NodePorts,
-    &resources::NodeResourcesFit,
-];
-
-pub(crate) const SCORES: &[&dyn Score] = &[
-    &taints::TaintToleration,
-    &affinity::NodeAffinity,
-    &resources::LeastAllocated,
-    &resources::BalancedAllocation,
-    &node::ImageLocality,
-];
+pub use balanced_allocation::BalancedAllocation;
+pub use image_locality::ImageLocality;
+pub use inter_pod_affinity::InterPodAffinity;
+pub use node_affinity::NodeAffinity;
+pub use node_ports::NodePorts;
+pub use node_rules::{NodeName, NodeUnschedulable, RuntimeSupport};
+pub use resources_fit::{ResourceScore, ResourcesFit};
+pub use taint_toleration::TaintToleration;
+pub use topology_spread::TopologySpread;
+pub use volumes::{VolumeBinding, VolumeRestrictions, VolumeZone};
 
 /// Scales scores so that the best becomes 100; all equal to 0 stay so.
 fn normalize(scores: &mut [i64]) {

@@ -10,20 +10,7 @@ use wk_api::names::NamespacedName;
 use wk_client::Backoff;
 
 use crate::demand::Demand;
-
-/// Between two attempts for one pod, however often something changes that may help it.
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(10) };
-/// A pod is tried again after this time even if nothing seems to have changed.
-const PATIENCE: Duration = Duration::from_mins(5);
-
-/// What changed that may help pods which had no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// A node is new or offers something else.
-    Node,
-    /// A pod that had a place is gone.
-    PodGone,
-}
+use crate::framework::FilterSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -44,22 +31,41 @@ struct Entry {
     sequence: u64,
     attempts: u32,
     last_attempt: Option<Instant>,
-    minds_other_pods: bool,
+    refused_by: FilterSet,
 }
 
 type Order = (Reverse<i32>, u64, NamespacedName);
 
 /// The waiting pods: those to try now, those backing off and those that wait for a change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queue {
+    backoff: Backoff,
+    patience: Duration,
     entries: HashMap<NamespacedName, Entry>,
     active: BTreeSet<Order>,
     timed: BTreeSet<(Instant, NamespacedName)>,
     unschedulable: BTreeSet<NamespacedName>,
+    /// At least the filters that refused the pods in `unschedulable`.
+    refusing: FilterSet,
     sequence: u64,
 }
 
 impl Queue {
+    /// An empty queue. Between two attempts for one pod is a pause by `backoff`, however often
+    /// something changes; after `patience` a pod is tried again even if nothing does.
+    pub(crate) fn new(backoff: Backoff, patience: Duration) -> Self {
+        Self {
+            backoff,
+            patience,
+            entries: HashMap::new(),
+            active: BTreeSet::new(),
+            timed: BTreeSet::new(),
+            unschedulable: BTreeSet::new(),
+            refusing: FilterSet::default(),
+            sequence: 0,
+        }
+    }
+
     /// Adds a pod or takes over what it asks for now; tries it at once if that is news.
     pub(crate) fn put(&mut self, key: &NamespacedName, demand: Arc<Demand>) {
         self.sequence += 1;
@@ -70,7 +76,7 @@ impl Queue {
                 sequence: self.sequence,
                 attempts: 0,
                 last_attempt: None,
-                minds_other_pods: false,
+                refused_by: FilterSet::default(),
             };
             self.entries.insert(key.clone(), entry);
             self.move_to(key, Place::Active);
@@ -114,33 +120,58 @@ impl Queue {
         !self.active.is_empty()
     }
 
-    /// A taken pod has no place for now.
-    pub(crate) fn park(&mut self, key: &NamespacedName, minds_other_pods: bool, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.minds_other_pods = minds_other_pods;
-            self.move_to(key, Place::Unschedulable(now + PATIENCE));
+    /// A taken pod has no place for now, because these filters refused nodes.
+    pub(crate) fn park(&mut self, key: &NamespacedName, refused_by: FilterSet, now: Instant) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        // It may be back already because it asks for something else now.
+        if entry.place == Place::Taken {
+            entry.refused_by = refused_by;
+            self.refusing.insert(refused_by);
+            self.move_to(key, Place::Unschedulable(now + self.patience));
         }
     }
 
     /// A taken pod could not be bound, for reasons that are not its own.
     pub(crate) fn retry(&mut self, key: &NamespacedName, now: Instant) {
         if let Some(entry) = self.entries.get(key).filter(|entry| entry.place == Place::Taken) {
-            let until = now + BACKOFF.delay(entry.attempts, 0.0);
+            let until = now + self.backoff.delay(entry.attempts, 0.0);
             self.move_to(key, Place::BackingOff(until));
         }
     }
 
-    /// Brings pods that `wake` may help back, each no earlier than its back-off allows.
-    pub(crate) fn wake(&mut self, wake: Wake, now: Instant) {
-        let helped = |key: &&NamespacedName| {
-            wake == Wake::Node || self.entries.get(*key).is_some_and(|one| one.minds_other_pods)
-        };
-        let keys: Vec<NamespacedName> = self.unschedulable.iter().filter(helped).cloned().collect();
-        for key in keys {
-            let Some(entry) = self.entries.get(&key) else { continue };
-            let until = entry.last_attempt.unwrap_or(now) + BACKOFF.delay(entry.attempts, 0.0);
-            let place = if until <= now { Place::Active } else { Place::BackingOff(until) };
-            self.move_to(&key, place);
+    /// Brings back those pods without a place that a change helps, each no earlier than its back-off
+    /// allows. Only pods that one of the filters in `minding` refused come into question.
+    pub(crate) fn wake(
+        &mut self,
+        now: Instant,
+        minding: FilterSet,
+        is_helped: impl Fn(&Demand, FilterSet) -> bool,
+    ) {
+        if !self.refusing.meets(minding) {
+            return;
+        }
+        let (mut refusing, mut helped) = (FilterSet::default(), Vec::new());
+        for key in &self.unschedulable {
+            let Some(entry) = self.entries.get(key) else { continue };
+            if entry.refused_by.meets(minding) && is_helped(&entry.demand, entry.refused_by) {
+                helped.push(key.clone());
+            } else {
+                refusing.insert(entry.refused_by);
+            }
+        }
+        self.refusing = refusing;
+        for key in helped {
+            self.wake_one(&key, now);
+        }
+    }
+
+    /// Brings a pod without a place back, no earlier than its back-off allows.
+    pub(crate) fn wake_one(&mut self, key: &NamespacedName, now: Instant) {
+        let Some(entry) = self.entries.get(key) else { return };
+        if matches!(entry.place, Place::Unschedulable(_)) {
+            let pause = self.backoff.delay(entry.attempts, 0.0);
+            let until = entry.last_attempt.unwrap_or(now) + pause;
+            self.move_to(key, if until <= now { Place::Active } else { Place::BackingOff(until) });
         }
     }
 
@@ -158,7 +189,7 @@ impl Queue {
 
     fn move_to(&mut self, key: &NamespacedName, place: Place) {
         let Some(entry) = self.entries.get_mut(key) else { return };
-        let order = (Reverse(entry.demand.priority), entry.sequence, key.clone());
+        let order = (Reverse(entry.demand.priority()), entry.sequence, key.clone());
         match std::mem::replace(&mut entry.place, place) {
             Place::Active => {
                 self.active.remove(&order);
@@ -189,85 +220,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn demand(uid: &str, priority: i32) -> Arc<Demand> {
-        let pod =
-            json!({"metadata": {"uid": uid}, "spec": {"priority": priority, "containers": []}});
-        Arc::new(Demand::of(serde_json::from_value(pod).unwrap()).unwrap())
-    }
-
-    fn key(name: &str) -> NamespacedName {
-        NamespacedName::new("default", name)
-    }
-
-    fn take(queue: &mut Queue, now: Instant) -> Option<String> {
-        queue.advance(now);
-        queue.take(now).map(|(key, _)| key.name)
-    }
-
-    #[test]
-    fn the_highest_priority_goes_first_and_then_the_oldest() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        for (name, priority) in [("a", 0), ("b", 5), ("c", 0), ("d", 5)] {
-            queue.put(&key(name), demand(name, priority));
-        }
-        let order: Vec<_> = std::iter::from_fn(|| take(&mut queue, now)).collect();
-        assert_eq!(order, ["b", "d", "a", "c"]);
-    }
-
-    #[test]
-    fn a_pod_without_a_place_waits_for_a_change_that_helps() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        let later = now + Duration::from_secs(1);
-        queue.put(&key("a"), demand("a", 0));
-        take(&mut queue, now);
-        queue.park(&key("a"), false, now);
-        // Its own status changed, and a pod went away that was not in its way.
-        queue.put(&key("a"), demand("a", 0));
-        queue.wake(Wake::PodGone, later);
-        assert_eq!(take(&mut queue, later), None);
-        queue.wake(Wake::Node, later);
-        assert_eq!(take(&mut queue, later).as_deref(), Some("a"));
-        queue.park(&key("a"), true, later);
-        queue.wake(Wake::PodGone, later + Duration::from_secs(1));
-        assert_eq!(take(&mut queue, later + Duration::from_secs(1)).as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn changes_in_quick_succession_do_not_make_attempts_quicker() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(&key("a"), demand("a", 0));
-        take(&mut queue, now);
-        queue.park(&key("a"), true, now);
-        queue.wake(Wake::Node, now);
-        assert_eq!(take(&mut queue, now), None);
-        assert_eq!(queue.next_due(), Some(now + BACKOFF.base));
-        assert_eq!(take(&mut queue, now + BACKOFF.base).as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn a_pod_that_asks_for_something_else_is_tried_at_once() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(&key("a"), demand("a", 0));
-        take(&mut queue, now);
-        queue.park(&key("a"), true, now);
-        queue.put(&key("a"), demand("a", 7));
-        assert_eq!(take(&mut queue, now).as_deref(), Some("a"));
-        assert!(queue.active.is_empty() && queue.timed.is_empty());
-    }
-
-    #[test]
-    fn patience_ends() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.put(&key("a"), demand("a", 0));
-        take(&mut queue, now);
-        queue.park(&key("a"), false, now);
-        assert_eq!(take(&mut queue, now + PATIENCE).as_deref(), Some("a"));
-        queue.remove(&key("a"));
-        assert_eq!(queue.next_due(), None);
-    }
-}
+mod tests;
