@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus, ReplicaSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::json;
 use tracing::{debug, info};
@@ -22,10 +22,13 @@ use wk_client::{EventRecorder, EventType, Outcome, WorkQueue};
 use crate::claims::{Claim, Claimant, adopt, release, written};
 use crate::expectations::Expectations;
 use crate::meta::Meta;
-use crate::pod_control::message;
+use crate::pod_control::{is_refusal, message};
 use crate::watched::{Selecting, Watched};
 use crate::{Shell, conflict_is_later, is_gone};
 use plan::{KIND, Step, is_same_template, plan};
+
+/// When to look again while the caches are behind, if no event brings the Deployment back before.
+const BEHIND: Duration = Duration::from_millis(100);
 
 struct Context {
     client: Client,
@@ -104,9 +107,16 @@ impl Context {
         let live_owners = self.live_owners(&sets);
         let plan = plan(deployment, sets, &live_owners, Timestamp::now());
         let mut version = deployment.metadata.resource_version.clone();
+        if !plan.steps.is_empty() && !Box::pin(self.sees_all(key, deployment)).await? {
+            return Ok(Outcome::After(BEHIND));
+        }
         for step in plan.steps {
-            let done = Box::pin(self.carry_out(key, deployment, step, &mut version)).await?;
-            if !done {
+            let done = Box::pin(self.carry_out(key, deployment, step, &mut version)).await;
+            if done.as_ref().is_err_and(|error| !is_refusal(error)) {
+                // It may have been done all the same.
+                self.expectations.doubt(key);
+            }
+            if !done? {
                 return Ok(Outcome::Done);
             }
         }
@@ -115,6 +125,48 @@ impl Context {
         }
         let again = plan.again.map(|seconds| Outcome::After(Duration::from_secs(seconds)));
         Ok(again.unwrap_or(Outcome::Done))
+    }
+
+    /// Whether the caches show the Deployment and all its sets as the server has them: what each set
+    /// may have depends on all the others. The server is asked only if it was not yet in this term of
+    /// leadership, or since an answer got lost.
+    async fn sees_all(
+        &self,
+        key: &NamespacedName,
+        deployment: &Deployment,
+    ) -> Result<bool, kube::Error> {
+        let uid = Uid::new(deployment.metadata.uid.clone().unwrap_or_default());
+        // Before the question: what another replica does after it is not in the answer.
+        let term = self.watched.leadership.term();
+        if self.expectations.is_complete(key, &uid, term) {
+            return Ok(true);
+        }
+        let live = self.deployments(key).get_metadata_opt(&key.name).await?;
+        let version = live.and_then(|live| live.metadata.resource_version);
+        if version != deployment.metadata.resource_version {
+            return Ok(false);
+        }
+        let selector = deployment.spec.as_ref().map(|spec| &spec.selector);
+        let labels = selector.and_then(|one| one.match_labels.as_ref()).into_iter().flatten();
+        let labels: Vec<String> = labels.map(|(label, value)| format!("{label}={value}")).collect();
+        let params = ListParams::default().labels(&labels.join(","));
+        let there = self.sets(key).list_metadata(&params).await?;
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let is_shown = there.items.iter().all(|set| {
+            let mut owners = set.metadata.owner_references.iter().flatten();
+            if !owners.any(|one| one.controller == Some(true) && one.uid == uid.as_str()) {
+                return true;
+            }
+            let name = set.metadata.name.as_deref().unwrap_or_default();
+            let shown = self.watched.replica_sets.get(&NamespacedName::new(namespace, name));
+            shown.is_some_and(|shown| {
+                shown.object.metadata.resource_version == set.metadata.resource_version
+            })
+        });
+        if is_shown {
+            self.expectations.found_complete(key, uid, term);
+        }
+        Ok(is_shown)
     }
 
     /// The sets that the Deployment manages; `None` if that has just changed.

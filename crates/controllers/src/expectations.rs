@@ -1,13 +1,15 @@
 //! What a controller has written and not seen yet.
 //!
 //! A cache is always a little behind. A controller that acted on a view in which its own last write
-//! is missing would do the same once more, such as make twice as many pods as are wanted.
+//! is missing would do the same once more, such as make twice as many pods as are wanted. The same
+//! holds for what another replica wrote before this one took over, and for a write whose answer was
+//! lost: there is nothing to wait for then, so the server is asked once.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use wk_api::names::NamespacedName;
+use wk_api::names::{NamespacedName, Uid};
 use wk_client::{Mark, Outcome};
 
 /// When to look again while a write has not been seen, if its event does not come first. It does,
@@ -18,6 +20,9 @@ const UNSEEN: Outcome = Outcome::After(Duration::from_secs(10));
 #[derive(Debug, Default)]
 pub(crate) struct Expectations {
     marks: Mutex<HashMap<NamespacedName, Vec<Mark>>>,
+    /// For which owner (by uid), and in which term of leadership, the view was last found to show
+    /// all that the server has.
+    complete: Mutex<HashMap<NamespacedName, (Uid, u64)>>,
 }
 
 impl Expectations {
@@ -41,6 +46,23 @@ impl Expectations {
     /// Forgets `key`, which is gone.
     pub(crate) fn forget(&self, key: &NamespacedName) {
         self.marks.lock().remove(key);
+        self.doubt(key);
+    }
+
+    /// Whether the view of this owner was found complete in this term, and nothing happened since that
+    /// would be a reason to doubt it.
+    pub(crate) fn is_complete(&self, key: &NamespacedName, owner: &Uid, term: u64) -> bool {
+        self.complete.lock().get(key).is_some_and(|(uid, when)| uid == owner && *when == term)
+    }
+
+    /// Notes that the view of this owner shows all that the server has.
+    pub(crate) fn found_complete(&self, key: &NamespacedName, owner: Uid, term: u64) {
+        self.complete.lock().insert(key.clone(), (owner, term));
+    }
+
+    /// Notes that something may have been written for `key` that no mark is there for.
+    pub(crate) fn doubt(&self, key: &NamespacedName) {
+        self.complete.lock().remove(key);
     }
 }
 
@@ -49,6 +71,19 @@ mod tests {
     use wk_client::Informer;
 
     use super::*;
+
+    #[test]
+    fn a_view_is_complete_for_one_owner_in_one_term_until_there_is_doubt() {
+        let (expectations, web) = (Expectations::default(), NamespacedName::new("d", "web"));
+        let (one, other) = (Uid::new("1"), Uid::new("2"));
+        assert!(!expectations.is_complete(&web, &one, 0));
+        expectations.found_complete(&web, one.clone(), 0);
+        assert!(expectations.is_complete(&web, &one, 0));
+        assert!(!expectations.is_complete(&web, &other, 0), "another object of the name");
+        assert!(!expectations.is_complete(&web, &one, 1), "others may have led in between");
+        expectations.doubt(&web);
+        assert!(!expectations.is_complete(&web, &one, 0));
+    }
 
     #[test]
     fn a_key_waits_until_its_writes_are_seen() {

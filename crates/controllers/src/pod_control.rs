@@ -1,13 +1,14 @@
 //! Makes, deletes and claims pods for a controller, tells of it in events, and remembers what of it
 //! the cache has to show.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use tracing::debug;
 use wk_api::names::{NamespacedName, Uid};
@@ -22,6 +23,8 @@ use crate::watched::{PodView, Watched};
 /// The first batch of new pods; each further one is twice as large, as long as nothing fails. A
 /// template that the server refuses costs one request and not hundreds.
 const FIRST_BATCH: usize = 1;
+/// Labels by which the pods of one owner differ.
+const OWN_LABELS: [&str; 1] = ["batch.kubernetes.io/job-completion-index"];
 /// The most bytes of a name from which pods' names are made.
 const PREFIX_MAX: usize = 247;
 
@@ -84,6 +87,10 @@ impl PodControl {
                 Ok(())
             }
             Err(error) => {
+                if !is_refusal(&error) {
+                    // It may have been made all the same.
+                    self.expectations.doubt(&key);
+                }
                 let text = message(&error);
                 self.say(
                     owner,
@@ -97,12 +104,52 @@ impl PodControl {
     }
 
     /// Makes pods in growing batches until one fails; the first error is returned.
+    ///
+    /// Makes none while the server has pods of `owner` that the cache does not show: their events
+    /// are on the way, and bring the owner back.
     pub(crate) async fn create_all(
         &self,
         owner: &ObjectMeta,
         pods: impl IntoIterator<Item = Pod>,
     ) -> Result<(), kube::Error> {
+        let mut pods = pods.into_iter().peekable();
+        let Some(first) = pods.peek() else { return Ok(()) };
+        if !self.shows_all(owner, first).await? {
+            debug!(owner = %NamespacedName::of(owner), "the cache is behind, no pod is made");
+            return Ok(());
+        }
         slow_start(pods, |pod| self.create(owner, pod)).await
+    }
+
+    /// Whether the cache shows every pod of `owner` with the labels of `like`. The server is asked
+    /// only if it was not yet in this term of leadership, or since an answer got lost.
+    async fn shows_all(&self, owner: &ObjectMeta, like: &Pod) -> Result<bool, kube::Error> {
+        let key = NamespacedName::of(owner);
+        let uid = Uid::new(owner.uid.clone().unwrap_or_default());
+        // Before the question: what another replica does after it is not in the answer.
+        let term = self.watched.leadership.term();
+        if self.expectations.is_complete(&key, &uid, term) {
+            return Ok(true);
+        }
+        let labels = like.metadata.labels.iter().flatten();
+        let common: Vec<String> = labels
+            .filter(|(label, _)| !OWN_LABELS.contains(&label.as_str()))
+            .map(|(label, value)| format!("{label}={value}"))
+            .collect();
+        let params = ListParams::default().labels(&common.join(","));
+        let api = self.api(key.namespace.as_deref().unwrap_or_default());
+        let there = api.list_metadata(&params).await?;
+        let shown: HashSet<String> =
+            self.watched.pods_of(&uid).iter().map(|pod| pod.uid().to_string()).collect();
+        let is_shown = there.items.iter().all(|pod| {
+            let mut owners = pod.metadata.owner_references.iter().flatten();
+            let is_ours = owners.any(|one| one.controller == Some(true) && one.uid == uid.as_str());
+            !is_ours || pod.metadata.uid.as_ref().is_none_or(|pod| shown.contains(pod))
+        });
+        if is_shown {
+            self.expectations.found_complete(&key, uid, term);
+        }
+        Ok(is_shown)
     }
 
     /// Deletes a pod of `owner`; one that is gone is a success.
@@ -214,6 +261,11 @@ impl PodControl {
     ) {
         self.events.publish(self.kind.event_reference(owner), event_type, reason, message);
     }
+}
+
+/// Whether the server says that nothing was done, as opposed to an answer that got lost.
+pub(crate) fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code < 500)
 }
 
 /// The server's own words, if it is the server that refused.

@@ -30,21 +30,27 @@ struct Context<K> {
     pods: PodControl,
 }
 
-/// Starts both controllers.
-pub(crate) fn run(
+/// Watches all replication controllers.
+pub(crate) fn watch_older(
     watching: &Client,
-    replica_sets: Client,
-    replication_controllers: Client,
     shell: &Shell,
-) {
-    start(replica_sets, "replicaset", shell.watched.replica_sets.clone(), shell);
-    let sets = selecting(watching, &shell.group, |one: &ReplicationController| {
+) -> Informer<Selecting<ReplicationController>> {
+    selecting(watching, &shell.group, |one: &ReplicationController| {
         let labels = one.spec.as_ref().and_then(|spec| spec.selector.as_ref());
         labels.map_or_else(LabelSelector::nothing, |labels| {
             LabelSelector::from_labels(labels.iter().map(|(key, value)| (&**key, &**value)))
         })
-    });
-    start(replication_controllers, "replication", sets, shell);
+    })
+}
+
+/// Starts both controllers, each with its client.
+pub(crate) fn run(
+    replica_sets: Client,
+    (older, sets): (Client, Informer<Selecting<ReplicationController>>),
+    shell: &Shell,
+) {
+    start(replica_sets, "replicaset", shell.watched.replica_sets.clone(), shell);
+    start(older, "replication", sets, shell);
 }
 
 fn start<K: SetKind>(client: Client, name: &str, sets: Informer<Selecting<K>>, shell: &Shell) {

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::hash::name_of_hash;
 use crate::meta::OwnerKind;
 
-const HASH_LABEL: &str = "controller.kubernetes.io/hash";
+/// The label by which the revisions of most workloads carry their hash.
+pub(crate) const HASH_LABEL: &str = "controller.kubernetes.io/hash";
 
 /// What has to be written so that the newest revision is that of the template.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +40,11 @@ pub(crate) fn name(revision: &ControllerRevision) -> &str {
     revision.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// Finds or makes the revision of `template` among those of `owner`.
+/// Finds or makes the revision of `template` among those of `owner`; a new one carries its hash as
+/// `hash_label`, and the annotations of its owner, which tell why it was made.
 pub(crate) fn newest(
     kind: OwnerKind,
+    hash_label: &str,
     owner: &ObjectMeta,
     template: &PodTemplateSpec,
     collisions: Option<i32>,
@@ -60,12 +63,13 @@ pub(crate) fn newest(
     let hash = name_of_hash(&data, collisions);
     let labels = template.metadata.as_ref().and_then(|meta| meta.labels.clone());
     let mut labels: BTreeMap<String, String> = labels.unwrap_or_default();
-    labels.insert(HASH_LABEL.to_owned(), hash.clone());
+    labels.insert(hash_label.to_owned(), hash.clone());
     Newest::Create(ControllerRevision {
         metadata: ObjectMeta {
             name: Some(format!("{}-{hash}", owner.name.as_deref().unwrap_or_default())),
             namespace: owner.namespace.clone(),
             labels: Some(labels),
+            annotations: owner.annotations.clone(),
             owner_references: Some(vec![kind.controls(owner)]),
             ..ObjectMeta::default()
         },
@@ -115,7 +119,7 @@ mod tests {
     fn a_template_that_comes_back_is_the_newest_again() {
         let owner = ObjectMeta { name: Some("db".to_owned()), ..ObjectMeta::default() };
         let find = |image: &str, existing: &[ControllerRevision]| {
-            newest(KIND, &owner, &of(image), None, existing)
+            newest(KIND, HASH_LABEL, &owner, &of(image), None, existing)
         };
         let first = find("a", &[]);
         assert!(matches!(first, Newest::Create(_)));

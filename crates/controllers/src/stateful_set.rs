@@ -36,15 +36,19 @@ struct Context {
     pods: PodControl,
 }
 
+/// Watches all stateful sets.
+pub(crate) fn watch(watching: &Client, shell: &Shell) -> Informer<Selecting<StatefulSet>> {
+    selecting(watching, &shell.group, |set: &StatefulSet| {
+        selector(set.spec.as_ref().map(|spec| &spec.selector))
+    })
+}
+
 pub(crate) fn run(
-    watching: &Client,
     client: Client,
+    sets: Informer<Selecting<StatefulSet>>,
     revisions: Informer<ControllerRevision>,
     shell: &Shell,
 ) {
-    let sets = selecting(watching, &shell.group, |set: &StatefulSet| {
-        selector(set.spec.as_ref().map(|spec| &spec.selector))
-    });
     let events = EventRecorder::start(client.clone(), "statefulset-controller", None, &shell.group);
     let pods = PodControl {
         client,
@@ -127,7 +131,14 @@ impl Context {
         let Some(spec) = &set.spec else { return Ok(Outcome::Done) };
         let existing = self.own_revisions(key, claimant.uid);
         let collisions = set.status.as_ref().and_then(|status| status.collision_count);
-        let newest = revisions::newest(KIND, &set.metadata, &spec.template, collisions, &existing);
+        let newest = revisions::newest(
+            KIND,
+            revisions::HASH_LABEL,
+            &set.metadata,
+            &spec.template,
+            collisions,
+            &existing,
+        );
         if set.metadata.deletion_timestamp.is_none() && !self.record(key, set, &newest).await? {
             return Ok(Outcome::Done);
         }

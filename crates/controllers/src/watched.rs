@@ -2,7 +2,9 @@
 
 mod index;
 mod pod;
+mod tolerations;
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use wk_api::LabelSelector;
 use wk_api::names::{NamespacedName, Uid};
-use wk_client::Informer;
+use wk_client::{Informer, Leadership};
 use wk_process::TaskGroup;
 
 use crate::meta::Owner;
@@ -121,12 +123,16 @@ pub(crate) struct Watched {
     pub(crate) pods: Informer<PodView>,
     pub(crate) replica_sets: Informer<Selecting<ReplicaSet>>,
     pub(crate) deployments: Informer<Selecting<Deployment>>,
+    /// Whether, and for how often by now, this replica acts on what it sees.
+    pub(crate) leadership: Leadership,
     index: Mutex<Index>,
+    /// Who managed the pods that have changed, until the listeners are told.
+    owners_before: Mutex<HashMap<NamespacedName, Owner>>,
     pod_listeners: Mutex<Vec<PodListener>>,
 }
 
 impl Watched {
-    pub(crate) fn start(client: &Client, group: &TaskGroup) -> Arc<Self> {
+    pub(crate) fn start(client: &Client, leadership: Leadership, group: &TaskGroup) -> Arc<Self> {
         let config = watcher::Config::default;
         let watched = Arc::new(Self {
             namespaces: Informer::projected(
@@ -147,21 +153,35 @@ impl Watched {
             deployments: selecting(client, group, |deployment: &Deployment| {
                 selector(deployment.spec.as_ref().map(|spec| &spec.selector))
             }),
+            leadership,
             index: Mutex::default(),
+            owners_before: Mutex::default(),
             pod_listeners: Mutex::default(),
         });
-        let weak = Arc::downgrade(&watched);
+        let (indexing, telling) = (Arc::downgrade(&watched), Arc::downgrade(&watched));
+        watched.pods.index(move |key| {
+            if let Some(watched) = indexing.upgrade() {
+                watched.index_pod(key);
+            }
+        });
         watched.pods.on_change(move |key| {
-            if let Some(watched) = weak.upgrade() {
+            if let Some(watched) = telling.upgrade() {
                 watched.pod_changed(key);
             }
         });
         watched
     }
 
+    fn index_pod(&self, key: &NamespacedName) {
+        let pod = self.pods.get(key);
+        if let Some(before) = self.index.lock().put(key, pod.as_deref()) {
+            self.owners_before.lock().entry(key.clone()).or_insert(before);
+        }
+    }
+
     fn pod_changed(&self, key: &NamespacedName) {
         let pod = self.pods.get(key);
-        let before = self.index.lock().put(key, pod.as_deref());
+        let before = self.owners_before.lock().remove(key);
         for listener in self.pod_listeners.lock().iter() {
             listener(key, before.as_ref(), pod.as_deref());
         }
@@ -189,6 +209,12 @@ impl Watched {
     /// The pods of a namespace that nobody manages, ordered by name.
     pub(crate) fn unmanaged_pods(&self, namespace: &str) -> Vec<Arc<PodView>> {
         let keys = self.index.lock().without_in(namespace);
+        keys.iter().filter_map(|key| self.pods.get(key)).collect()
+    }
+
+    /// The pods of a node, ordered by namespace and name.
+    pub(crate) fn pods_on(&self, node: &str) -> Vec<Arc<PodView>> {
+        let keys = self.index.lock().on(node);
         keys.iter().filter_map(|key| self.pods.get(key)).collect()
     }
 

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod, PodCondition, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, ObjectReference, Pod, PodCondition, PodSpec, PodStatus,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use wk_api::names::Uid;
 
+use super::tolerations::{self, Tolerations};
 use crate::meta::{Meta, Owner};
 
 const DELETION_COST_ANNOTATION: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -47,9 +50,21 @@ pub(crate) struct PodView {
     /// The restarts of the container that was restarted most.
     pub(crate) restarts: i32,
     pub(crate) finalizers: Box<[Box<str>]>,
+    /// The names of the claims that it mounts.
+    pub(crate) claims: Box<[Box<str>]>,
+    /// Whether some of them are made for it.
+    pub(crate) has_ephemeral_claims: bool,
     pub(crate) network: Option<Box<PodNetwork>>,
     /// The annotations that a Job gives its pods.
     pub(crate) job: Option<Box<JobPod>>,
+    /// When it got its node; `None` if it does not say.
+    pub(crate) scheduled_at: Option<Timestamp>,
+    /// The one node that its affinity leaves it, which it has not got yet or is on.
+    pub(crate) pinned: Option<Box<str>>,
+    /// Its tolerations of taints that end pods.
+    pub(crate) tolerations: Tolerations,
+    /// Since when somebody has said that it is about to be disrupted.
+    pub(crate) disruption_target: Option<Timestamp>,
 }
 
 /// Where a pod is reached.
@@ -92,9 +107,10 @@ impl PodView {
         let deleted = metadata.deletion_timestamp.map(|time| time.0);
         let deleted = deleted
             .map(|end| end.checked_sub(jiff::SignedDuration::from_secs(grace)).unwrap_or(end));
+        let metadata_name = metadata.name;
         Self {
             namespace: metadata.namespace.unwrap_or_default().into(),
-            name: metadata.name.unwrap_or_default().into(),
+            name: metadata_name.as_deref().unwrap_or_default().into(),
             meta: Arc::new(meta),
             labels: metadata.labels.unwrap_or_default(),
             created: metadata.creation_timestamp.map(|time| time.0),
@@ -107,10 +123,37 @@ impl PodView {
                 .unwrap_or(0),
             restarts: restarts(&status),
             finalizers: metadata.finalizers.into_iter().flatten().map(Into::into).collect(),
+            claims: claims(metadata_name.as_deref().unwrap_or_default(), &spec),
+            has_ephemeral_claims: spec
+                .volumes
+                .iter()
+                .flatten()
+                .any(|volume| volume.ephemeral.is_some()),
             network: network(&spec, &status),
             node: spec.node_name.filter(|name| !name.is_empty()),
             job,
+            scheduled_at: since(&status, "PodScheduled"),
+            disruption_target: since(&status, "DisruptionTarget"),
+            pinned: spec.affinity.as_ref().and_then(pinned),
+            tolerations: tolerations::of_ending(spec.tolerations),
         }
+    }
+
+    /// The reference by which events are about it.
+    pub(crate) fn reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(self.name.to_string()),
+            namespace: Some(self.namespace.to_string()),
+            uid: Some(self.uid().to_string()),
+            ..ObjectReference::default()
+        }
+    }
+
+    /// The node that it is on, or is to be on when it is bound.
+    pub(crate) fn target_node(&self) -> Option<&str> {
+        self.node.as_deref().or(self.pinned.as_deref())
     }
 
     pub(crate) fn uid(&self) -> &Uid {
@@ -200,13 +243,43 @@ fn phase(status: &PodStatus) -> Phase {
 }
 
 fn ready_since(status: &PodStatus) -> Option<Timestamp> {
-    let ready = conditions(status).find(|one| one.type_ == "Ready" && one.status == "True")?;
-    Some(ready.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0))
+    since(status, "Ready")
+}
+
+/// Since when a condition has held; the epoch if it does not say.
+fn since(status: &PodStatus, condition: &str) -> Option<Timestamp> {
+    let holds = conditions(status).find(|one| one.type_ == condition && one.status == "True")?;
+    Some(holds.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0))
+}
+
+/// The node that a required affinity names, if it names exactly one.
+fn pinned(affinity: &Affinity) -> Option<Box<str>> {
+    let required = affinity.node_affinity.as_ref()?;
+    let terms = &required.required_during_scheduling_ignored_during_execution.as_ref()?;
+    terms.node_selector_terms.iter().find_map(|term| {
+        term.match_fields.iter().flatten().find_map(|field| {
+            let names = field.values.as_deref().unwrap_or_default();
+            let [name] = names else { return None };
+            let is_name = field.key == "metadata.name" && field.operator == "In";
+            is_name.then(|| name.as_str().into())
+        })
+    })
 }
 
 fn restarts(status: &PodStatus) -> i32 {
     let containers = status.container_statuses.iter().flatten();
     containers.map(|container| container.restart_count).max().unwrap_or(0)
+}
+
+/// The claims that a pod mounts; that of an ephemeral volume is named after the pod and the volume.
+fn claims(pod: &str, spec: &PodSpec) -> Box<[Box<str>]> {
+    let claim = |volume: &k8s_openapi::api::core::v1::Volume| -> Option<Box<str>> {
+        if let Some(source) = &volume.persistent_volume_claim {
+            return Some(source.claim_name.as_str().into());
+        }
+        volume.ephemeral.as_ref().map(|_| format!("{pod}-{}", volume.name).into())
+    };
+    spec.volumes.iter().flatten().filter_map(claim).collect()
 }
 
 fn network(spec: &PodSpec, status: &PodStatus) -> Option<Box<PodNetwork>> {
