@@ -1,5 +1,5 @@
 //! Removes pods that nobody else will: of nodes that are gone, finished ones in large numbers, and
-//! deleted ones that never got a node.
+//! deleted ones that never got a node or whose node is out of service.
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection>
 
@@ -18,8 +18,9 @@ use tracing::info;
 use wk_api::names::NamespacedName;
 use wk_client::{Outcome, WorkQueue};
 
+use crate::watched::PodView;
 use crate::{Shell, unless_gone};
-use plan::{Index, Task};
+use plan::{Index, Task, is_out_of_service};
 
 /// How long a node may be missing before its pods are removed: it may be about to come back.
 const QUARANTINE: Duration = Duration::from_secs(40);
@@ -38,10 +39,10 @@ pub(crate) fn run(client: Client, keep_finished: usize, shell: &Shell) {
     let (on_pod, on_node) = (Arc::clone(&context), Arc::clone(&context));
     let (from_pod, from_node) = (queue.clone(), queue.clone());
     shell.watched.pods.on_change(move |key| on_pod.pod_changed(key, &from_pod));
-    shell.watched.nodes.on_change(move |key| {
-        if on_node.shell.watched.nodes.get(key).is_none() {
-            from_node.add_after(Task::Node(key.name.clone()), QUARANTINE);
-        }
+    shell.watched.nodes.on_change(move |key| match on_node.shell.watched.nodes.get(key) {
+        None => from_node.add_after(Task::Node(key.name.clone()), QUARANTINE),
+        Some(node) if is_out_of_service(&node) => from_node.add(Task::Node(key.name.clone())),
+        Some(_) => {}
     });
     shell.run("pod-garbage-collector", &queue, 4, move |task| {
         let context = Arc::clone(&context);
@@ -55,12 +56,14 @@ impl Context {
         let mut index = self.index.lock();
         index.put(key, pod.as_deref());
         let Some(pod) = pod else { return };
-        match &pod.node {
-            Some(node) if self.shell.watched.nodes.get_cluster(node).is_none() => {
-                queue.add_after(Task::Node(node.clone()), QUARANTINE);
+        let node = pod.node.as_ref().map(|name| self.shell.watched.nodes.get_cluster(name));
+        match (node, &pod.node) {
+            (Some(None), Some(name)) => queue.add_after(Task::Node(name.clone()), QUARANTINE),
+            (Some(Some(node)), Some(name)) if pod.is_terminating() && is_out_of_service(&node) => {
+                queue.add(Task::Node(name.clone()));
             }
-            None if pod.is_terminating() => queue.add(Task::Pod(key.clone())),
-            Some(_) | None => {}
+            (None, None) if pod.is_terminating() => queue.add(Task::Pod(key.clone())),
+            _ => {}
         }
         if index.finished_len() > self.keep_finished {
             queue.add(Task::Finished);
@@ -71,55 +74,68 @@ impl Context {
         match task {
             Task::Pod(key) => {
                 let pod = self.shell.watched.pods.get(&key);
-                if pod.is_some_and(|pod| pod.is_terminating() && pod.node.is_none()) {
-                    self.remove(&key, "deleted before it had a node").await?;
+                let pod = pod.filter(|pod| pod.is_terminating() && pod.node.is_none());
+                if let Some(pod) = pod {
+                    self.fail(&pod, None).await?;
+                    self.remove(&pod, "deleted before it had a node").await?;
                 }
             }
-            Task::Node(name) => {
-                // The server is asked, because a cache may be behind and pods are lost for good.
-                let api = Api::<Node>::all(self.client.clone());
-                if self.shell.watched.nodes.get_cluster(&name).is_none()
-                    && api.get_opt(&name).await?.is_none()
-                {
-                    let keys = self.index.lock().of_node(&name);
-                    for key in keys {
-                        self.orphaned(&key, &name).await?;
-                    }
-                }
-            }
+            Task::Node(name) => self.free(&name).await?,
             Task::Finished => {
                 let keys = self.index.lock().oldest_finished(self.keep_finished);
                 for key in keys {
-                    self.remove(&key, "finished long ago").await?;
+                    let Some(pod) = self.shell.watched.pods.get(&key) else { continue };
+                    self.remove(&pod, "finished long ago").await?;
                 }
             }
         }
         Ok(Outcome::Done)
     }
 
-    async fn orphaned(&self, key: &NamespacedName, node: &str) -> Result<(), kube::Error> {
-        let Some(pod) = self.shell.watched.pods.get(key) else { return Ok(()) };
-        if !pod.is_finished() {
-            let now = wk_api::time::rfc3339(Timestamp::now());
-            let patch = json!({
-                "metadata": {"uid": pod.uid()},
-                "status": {"phase": "Failed", "conditions": [{
-                    "type": "DisruptionTarget",
-                    "status": "True",
-                    "reason": "DeletionByPodGC",
-                    "message": "PodGC: node no longer exists",
-                    "lastTransitionTime": now,
-                }]},
-            });
-            let api = self.pods(key);
-            let params = PatchParams::default();
-            unless_gone(api.patch_status(&key.name, &params, &Patch::Strategic(patch)).await)?;
+    /// Removes the pods that a node cannot end itself.
+    async fn free(&self, name: &str) -> Result<(), kube::Error> {
+        let watched = &self.shell.watched;
+        if let Some(node) = watched.nodes.get_cluster(name) {
+            if is_out_of_service(&node) {
+                for pod in watched.pods_on(name).iter().filter(|pod| pod.is_terminating()) {
+                    self.fail(pod, None).await?;
+                    self.remove(pod, "its node is out of service").await?;
+                }
+            }
+            return Ok(());
         }
-        self.remove(key, &format!("node {node} no longer exists")).await
+        // The server is asked, because a cache may be behind and pods are lost for good.
+        let api = Api::<Node>::all(self.client.clone());
+        if api.get_opt(name).await?.is_none() {
+            for pod in watched.pods_on(name) {
+                self.fail(&pod, Some("PodGC: node no longer exists")).await?;
+                self.remove(&pod, "its node no longer exists").await?;
+            }
+        }
+        Ok(())
     }
 
-    async fn remove(&self, key: &NamespacedName, why: &str) -> Result<(), kube::Error> {
-        let Some(pod) = self.shell.watched.pods.get(key) else { return Ok(()) };
+    /// Marks a pod as failed that has not ended, and says why it is disrupted if it is.
+    async fn fail(&self, pod: &PodView, disruption: Option<&str>) -> Result<(), kube::Error> {
+        if pod.is_finished() {
+            return Ok(());
+        }
+        let mut patch = json!({"metadata": {"uid": pod.uid()}, "status": {"phase": "Failed"}});
+        if let Some(message) = disruption {
+            patch["status"]["conditions"] = json!([{
+                "type": "DisruptionTarget",
+                "status": "True",
+                "reason": "DeletionByPodGC",
+                "message": message,
+                "lastTransitionTime": wk_api::time::rfc3339(Timestamp::now()),
+            }]);
+        }
+        let params = PatchParams::default();
+        let api = self.pods(pod);
+        unless_gone(api.patch_status(&pod.name, &params, &Patch::Strategic(patch)).await)
+    }
+
+    async fn remove(&self, pod: &PodView, why: &str) -> Result<(), kube::Error> {
         let params = DeleteParams {
             grace_period_seconds: Some(0),
             preconditions: Some(Preconditions {
@@ -128,12 +144,12 @@ impl Context {
             }),
             ..DeleteParams::default()
         };
-        unless_gone(self.pods(key).delete(&key.name, &params).await)?;
-        info!(pod = %key, why, "pod removed");
+        unless_gone(self.pods(pod).delete(&pod.name, &params).await)?;
+        info!(namespace = &*pod.namespace, pod = &*pod.name, why, "pod removed");
         Ok(())
     }
 
-    fn pods(&self, key: &NamespacedName) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), key.namespace.as_deref().unwrap_or_default())
+    fn pods(&self, pod: &PodView) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &pod.namespace)
     }
 }

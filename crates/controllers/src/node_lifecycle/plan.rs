@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{NodeCondition, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use wk_api::well_known::{
-    DISK_PRESSURE_TAINT, MEMORY_PRESSURE_TAINT, NOT_READY_TAINT, PID_PRESSURE_TAINT,
-    UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT,
+    DISK_PRESSURE_TAINT, MEMORY_PRESSURE_TAINT, NOT_READY_TAINT, PID_PRESSURE_TAINT, REGION_LABEL,
+    UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT, ZONE_LABEL,
 };
 
+use super::zones::Member;
+use crate::taints::{NO_EXECUTE, NO_SCHEDULE};
 use crate::watched::NodeView;
 
 const NETWORK_UNAVAILABLE_TAINT: &str = "node.kubernetes.io/network-unavailable";
@@ -21,6 +23,8 @@ const OURS: [&str; 7] = [
     PID_PRESSURE_TAINT,
     NETWORK_UNAVAILABLE_TAINT,
 ];
+/// A node with this label does not count when it is judged how much of a zone is healthy.
+const EXCLUDED_LABEL: &str = "node.kubernetes.io/exclude-disruption";
 /// The conditions that a kubelet reports.
 const REPORTED: [&str; 4] = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"];
 
@@ -56,9 +60,70 @@ pub(super) fn plan_conditions(
     REPORTED.iter().filter_map(unknown).collect()
 }
 
+/// Whether a node has ever said how it is.
+pub(super) fn has_reported(node: &NodeView) -> bool {
+    status(node, "Ready").is_some()
+}
+
+/// When a node last wrote how it is, by its own clock.
+pub(super) fn heartbeat(node: &NodeView) -> Option<Timestamp> {
+    let ready = node.conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    ready.last_heartbeat_time.as_ref().map(|time| time.0)
+}
+
+/// Whether nobody knows how a node is.
+pub(super) fn is_unknown(node: &NodeView) -> bool {
+    status(node, "Ready") == Some("Unknown")
+}
+
+/// What a node counts as in its zone.
+pub(super) fn member(node: &NodeView) -> Option<Member> {
+    let label = |name: &str| node.labels.get(name).map_or("", String::as_str);
+    let member = Member {
+        zone: format!("{}:{}", label(REGION_LABEL), label(ZONE_LABEL)),
+        is_ready: status(node, "Ready") == Some("True"),
+    };
+    (!node.labels.contains_key(EXCLUDED_LABEL)).then_some(member)
+}
+
+/// What may be done about the pods of a node that is not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Eviction {
+    /// They stay, and those that were to go stay, too.
+    Never,
+    /// Nothing yet.
+    Later,
+    /// They go, as far as they do not tolerate it.
+    Now,
+}
+
+/// Whether a node is not well and its pods have not been told to go: that needs leave.
+pub(super) fn needs_leave(node: &NodeView) -> bool {
+    let is_told = node.taints.iter().any(is_ending);
+    ending(node).is_some() && !is_told
+}
+
+/// The taint that ends the pods of a node that is not well.
+fn ending(node: &NodeView) -> Option<&'static str> {
+    match status(node, "Ready") {
+        Some("Unknown") => Some(UNREACHABLE_TAINT),
+        // It has not said anything yet: no new pods, and none to be sent away.
+        None | Some("True") => None,
+        Some(_) => Some(NOT_READY_TAINT),
+    }
+}
+
+fn is_ending(taint: &Taint) -> bool {
+    taint.effect == NO_EXECUTE && [NOT_READY_TAINT, UNREACHABLE_TAINT].contains(&&*taint.key)
+}
+
 /// All taints that the node should have, others' included; `None` if it has just those.
-pub(super) fn plan_taints(node: &NodeView, now: Timestamp) -> Option<Vec<Taint>> {
-    let wanted = wanted(node);
+pub(super) fn plan_taints(
+    node: &NodeView,
+    eviction: Eviction,
+    now: Timestamp,
+) -> Option<Vec<Taint>> {
+    let wanted = wanted(node, eviction);
     let is_wanted = |taint: &Taint| {
         !OURS.contains(&taint.key.as_str())
             || wanted.contains(&(taint.key.as_str(), taint.effect.as_str()))
@@ -80,22 +145,22 @@ pub(super) fn plan_taints(node: &NodeView, now: Timestamp) -> Option<Vec<Taint>>
     Some(taints)
 }
 
-fn wanted(node: &NodeView) -> Vec<(&'static str, &'static str)> {
-    let status = |name: &str| {
-        let condition = node.conditions.iter().find(|condition| condition.type_ == name);
-        condition.map(|condition| condition.status.as_str())
-    };
+fn status<'a>(node: &'a NodeView, name: &str) -> Option<&'a str> {
+    let condition = node.conditions.iter().find(|condition| condition.type_ == name);
+    condition.map(|condition| condition.status.as_str())
+}
+
+fn wanted(node: &NodeView, eviction: Eviction) -> Vec<(&'static str, &'static str)> {
     let mut wanted = Vec::new();
-    match status("Ready") {
+    match status(node, "Ready") {
         Some("True") => {}
-        Some("Unknown") => {
-            wanted.extend([(UNREACHABLE_TAINT, "NoSchedule"), (UNREACHABLE_TAINT, "NoExecute")]);
-        }
-        Some(_) => {
-            wanted.extend([(NOT_READY_TAINT, "NoSchedule"), (NOT_READY_TAINT, "NoExecute")]);
-        }
-        // It has not said anything yet: no new pods, and none to be sent away.
-        None => wanted.push((NOT_READY_TAINT, "NoSchedule")),
+        Some("Unknown") => wanted.push((UNREACHABLE_TAINT, NO_SCHEDULE)),
+        Some(_) | None => wanted.push((NOT_READY_TAINT, NO_SCHEDULE)),
+    }
+    // Pods that were told to go are not told to stay because the reason is another one now.
+    let is_told = eviction == Eviction::Later && node.taints.iter().any(is_ending);
+    if eviction == Eviction::Now || is_told {
+        wanted.extend(ending(node).map(|taint| (taint, NO_EXECUTE)));
     }
     for (condition, taint) in [
         ("MemoryPressure", MEMORY_PRESSURE_TAINT),
@@ -103,12 +168,12 @@ fn wanted(node: &NodeView) -> Vec<(&'static str, &'static str)> {
         ("PIDPressure", PID_PRESSURE_TAINT),
         ("NetworkUnavailable", NETWORK_UNAVAILABLE_TAINT),
     ] {
-        if status(condition) == Some("True") {
-            wanted.push((taint, "NoSchedule"));
+        if status(node, condition) == Some("True") {
+            wanted.push((taint, NO_SCHEDULE));
         }
     }
     if node.is_unschedulable {
-        wanted.push((UNSCHEDULABLE_TAINT, "NoSchedule"));
+        wanted.push((UNSCHEDULABLE_TAINT, NO_SCHEDULE));
     }
     wanted
 }
@@ -139,7 +204,12 @@ mod tests {
 
     #[track_caller]
     fn check(case: &str, node: &NodeView, expected: Option<&[&str]>) {
-        let taints = plan_taints(node, NOW).map(|taints| {
+        check_when(case, node, Eviction::Now, expected);
+    }
+
+    #[track_caller]
+    fn check_when(case: &str, node: &NodeView, when: Eviction, expected: Option<&[&str]>) {
+        let taints = plan_taints(node, when, NOW).map(|taints| {
             taints.iter().map(|taint| format!("{}:{}", taint.key, taint.effect)).collect::<Vec<_>>()
         });
         let expected = expected.map(|taints| taints.iter().map(|&t| t.to_owned()).collect());
@@ -176,6 +246,40 @@ mod tests {
         let cordoned = NodeView { is_unschedulable: true, ..node(&[("Ready", "True")], &[]) };
         check("cordoned", &cordoned, Some(&["node.kubernetes.io/unschedulable:NoSchedule"]));
         check("new", &node(&[], &[]), Some(&["node.kubernetes.io/not-ready:NoSchedule"]));
+    }
+
+    #[test]
+    fn pods_are_told_to_go_when_there_is_leave() {
+        let sick = node(&[("Ready", "False")], &[(NOT_READY_TAINT, "NoSchedule")]);
+        assert!(needs_leave(&sick));
+        check_when("no leave yet", &sick, Eviction::Later, None);
+        let told = node(
+            &[("Ready", "Unknown")],
+            &[(UNREACHABLE_TAINT, "NoSchedule"), (NOT_READY_TAINT, "NoExecute")],
+        );
+        assert!(!needs_leave(&told));
+        let unreachable = [
+            "node.kubernetes.io/unreachable:NoSchedule",
+            "node.kubernetes.io/unreachable:NoExecute",
+        ];
+        check_when("the reason changed", &told, Eviction::Later, Some(&unreachable));
+        check_when("all nodes are silent", &told, Eviction::Never, Some(&unreachable[..1]));
+        let well = node(&[("Ready", "True")], &[(UNREACHABLE_TAINT, "NoExecute")]);
+        assert!(!needs_leave(&well));
+        check_when("it is back", &well, Eviction::Later, Some(&[]));
+    }
+
+    #[test]
+    fn a_node_counts_in_its_zone() {
+        let label = |name: &str| (name.to_owned(), "x".to_owned());
+        let labels = [label(ZONE_LABEL), label(REGION_LABEL)].into();
+        let healthy = NodeView { labels, ..node(&[("Ready", "True")], &[]) };
+        let expected = Member { zone: "x:x".to_owned(), is_ready: true };
+        assert_eq!(member(&healthy), Some(expected));
+        let silent = node(&[("Ready", "Unknown")], &[]);
+        assert_eq!(member(&silent).map(|one| one.is_ready), Some(false));
+        let labels = [label(EXCLUDED_LABEL)].into();
+        assert_eq!(member(&NodeView { labels, ..silent }), None);
     }
 
     #[test]

@@ -1,19 +1,22 @@
-//! Which pods are on which node, and which have finished first.
+//! Which pods have finished first, and what makes a node let go of its pods.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::NodeCondition;
 use wk_api::names::NamespacedName;
 
-use crate::watched::PodView;
+use crate::watched::{NodeView, PodView};
+
+const OUT_OF_SERVICE_TAINT: &str = "node.kubernetes.io/out-of-service";
 
 /// What there is to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Task {
     /// A pod that is being deleted and has no node to end it.
     Pod(NamespacedName),
-    /// The pods of a node that may be gone.
+    /// The pods of a node that may be gone, or of which somebody has said that it is out of service.
     Node(String),
     /// The number of finished pods.
     Finished,
@@ -31,43 +34,34 @@ impl fmt::Display for Task {
 
 type Finished = (Option<Timestamp>, NamespacedName);
 
-/// The pods by what the garbage collector asks for.
+/// The finished pods.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    by_node: HashMap<String, BTreeSet<NamespacedName>>,
     finished: BTreeSet<Finished>,
-    of_pod: HashMap<NamespacedName, (Option<String>, Option<Finished>)>,
+    of_pod: HashMap<NamespacedName, Finished>,
+}
+
+/// Whether what runs on a node surely does not run any more: it does not answer, and somebody who
+/// knows has said that it is out of service. Pods that end there may then go without its word.
+pub(super) fn is_out_of_service(node: &NodeView) -> bool {
+    let is_ready = |one: &NodeCondition| one.type_ == "Ready" && one.status == "True";
+    node.taints.iter().any(|taint| taint.key == OUT_OF_SERVICE_TAINT)
+        && !node.conditions.iter().any(is_ready)
 }
 
 impl Index {
     /// Notes what a pod is now; `None` if it is gone.
     pub(super) fn put(&mut self, key: &NamespacedName, pod: Option<&PodView>) {
-        if let Some((node, finished)) = self.of_pod.remove(key) {
-            if let Some(node) = node
-                && let Some(keys) = self.by_node.get_mut(&node)
-            {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_node.remove(&node);
-                }
-            }
-            if let Some(finished) = finished {
-                self.finished.remove(&finished);
-            }
-        }
-        let Some(pod) = pod else { return };
-        if let Some(node) = &pod.node {
-            self.by_node.entry(node.clone()).or_default().insert(key.clone());
+        if let Some(finished) = self.of_pod.remove(key) {
+            self.finished.remove(&finished);
         }
         // One that is being deleted goes anyway.
-        let counts = pod.is_finished() && !pod.is_terminating();
-        let finished = counts.then(|| (pod.created, key.clone()));
-        self.finished.extend(finished.clone());
-        self.of_pod.insert(key.clone(), (pod.node.clone(), finished));
-    }
-
-    pub(super) fn of_node(&self, node: &str) -> Vec<NamespacedName> {
-        self.by_node.get(node).into_iter().flatten().cloned().collect()
+        let Some(pod) = pod.filter(|pod| pod.is_finished() && !pod.is_terminating()) else {
+            return;
+        };
+        let finished = (pod.created, key.clone());
+        self.finished.insert(finished.clone());
+        self.of_pod.insert(key.clone(), finished);
     }
 
     pub(super) fn finished_len(&self) -> usize {
@@ -83,6 +77,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::Taint;
+
     use super::*;
     use crate::watched::Phase;
 
@@ -113,13 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn pods_are_found_by_their_node_until_they_are_gone() {
-        let mut index = Index::default();
-        index.put(&key("a"), Some(&pod(1, false)));
-        index.put(&key("b"), Some(&pod(1, true)));
-        assert_eq!(index.of_node("n"), [key("a"), key("b")]);
-        index.put(&key("a"), None);
-        index.put(&key("b"), None);
-        assert!(index.by_node.is_empty() && index.of_pod.is_empty() && index.finished.is_empty());
+    fn a_node_is_out_of_service_only_while_it_is_silent() {
+        let node = |status: &str, taint: &str| NodeView {
+            conditions: vec![NodeCondition {
+                type_: "Ready".to_owned(),
+                status: status.to_owned(),
+                ..NodeCondition::default()
+            }],
+            taints: vec![Taint { key: taint.to_owned(), ..Taint::default() }],
+            ..NodeView::default()
+        };
+        assert!(is_out_of_service(&node("Unknown", OUT_OF_SERVICE_TAINT)));
+        assert!(is_out_of_service(&node("False", OUT_OF_SERVICE_TAINT)));
+        assert!(!is_out_of_service(&node("True", OUT_OF_SERVICE_TAINT)));
+        assert!(!is_out_of_service(&node("Unknown", "other")));
     }
 }
