@@ -10,6 +10,7 @@
 //! sleep SECONDS        waits and ends
 //! env NAME             prints the variable NAME
 //! cat PATH             prints a file
+//! follow PATH          prints a file now and whenever it holds something else, or that it is gone
 //! write PATH TEXT      writes TEXT to a file
 //! tcp-serve PORT [TEXT]  sends TEXT (`hello`) to each client and closes the connection
 //! tcp-get HOST PORT    prints all that a server sends
@@ -70,6 +71,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
             let text = fs::read_to_string(path).map_err(|e| Failure::operation(path, &e))?;
             print!("{text}");
         }
+        ["follow", path] => follow(path),
         ["write", path, text] => {
             fs::write(path, text).map_err(|error| Failure::operation(path, &error))?;
         }
@@ -108,6 +110,18 @@ fn flood() -> Result<(), Failure> {
     loop {
         // The standard library's buffer is passed by at this size.
         out.write_all(&text).map_err(|error| Failure::operation("flood", &error))?;
+    }
+}
+
+fn follow(path: &str) -> ! {
+    let mut shown = None;
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_else(|error| format!("{:?}", error.kind()));
+        if shown.as_ref() != Some(&text) {
+            println!("{text}");
+            shown = Some(text);
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
