@@ -9,13 +9,18 @@
 //! - Nothing is done before the caches are full, or by a replica that does not lead.
 
 mod amount;
+mod certificates;
 mod claims;
 mod cron_job;
+mod daemon_set;
 mod deployment;
+mod disruption;
 mod endpoints;
+mod ephemeral_volume;
 mod expectations;
 mod garbage;
 mod hash;
+mod hpa;
 mod job;
 mod meta;
 mod namespace;
@@ -30,6 +35,9 @@ mod root_ca;
 mod service_account;
 mod stateful_set;
 mod storage_protection;
+mod taint_eviction;
+mod taints;
+mod volume_binder;
 mod watched;
 
 use std::future::Future;
@@ -42,7 +50,9 @@ use kube::Client;
 use wk_client::{Leadership, Outcome, WorkQueue};
 use wk_process::TaskGroup;
 
+pub use certificates::Signer;
 pub use node_ipam::{Ipv4Range, RangeError};
+pub use node_lifecycle::NodeEviction;
 use watched::{Watched, selecting, selector};
 
 /// How the controllers work.
@@ -56,8 +66,14 @@ pub struct ControllersConfig {
     pub node_mask: u8,
     /// How long a node may be silent before it counts as unreachable.
     pub node_grace_period: Duration,
+    /// How long a new node may take until it says something.
+    pub node_startup_grace_period: Duration,
+    /// How fast pods are sent away from nodes that do not answer.
+    pub node_eviction: NodeEviction,
     /// How many finished pods are kept.
     pub finished_pods: usize,
+    /// What signs certificates; `None` leaves approved requests to others.
+    pub signer: Option<Signer>,
     /// Whether this replica is the one that acts.
     pub leadership: Leadership,
 }
@@ -71,7 +87,10 @@ impl ControllersConfig {
             cluster_cidr: Some(Ipv4Range::ROOTLESS_PODS),
             node_mask: 20,
             node_grace_period: Duration::from_secs(50),
+            node_startup_grace_period: Duration::from_mins(1),
+            node_eviction: NodeEviction::default(),
             finished_pods: 12_500,
+            signer: None,
             leadership: Leadership::alone(),
         }
     }
@@ -89,15 +108,19 @@ impl Controllers {
     /// give the same client for all.
     pub fn run(client_for: impl Fn(&str) -> Client, config: ControllersConfig, group: &TaskGroup) {
         let watching = client_for("system:kube-controller-manager");
-        let watched = Watched::start(&watching, group);
+        let watched = Watched::start(&watching, config.leadership.clone(), group);
         let shell = Shell { group: group.clone(), leadership: config.leadership.clone(), watched };
         let client = |name: &str| {
             client_for(&format!("system:serviceaccount:kube-system:{name}-controller"))
         };
         namespace::run(&client("namespace"), &shell);
         garbage::run(&watching, client("generic-garbage-collector"), &shell);
-        let (sets, older) = (client("replicaset"), client("replication"));
-        replica_set::run(&watching, sets, older, &shell);
+        let scaled = disruption::Scaled {
+            stateful_sets: stateful_set::watch(&watching, &shell),
+            replication_controllers: replica_set::watch_older(&watching, &shell),
+        };
+        let older = (client("replication"), scaled.replication_controllers.clone());
+        replica_set::run(client("replicaset"), older, &shell);
         deployment::run(client("deployment"), &shell);
         let jobs = selecting(&watching, group, |job: &Job| {
             selector(job.spec.as_ref().and_then(|spec| spec.selector.as_ref()))
@@ -105,7 +128,10 @@ impl Controllers {
         job::run(client("job"), &jobs, &shell);
         cron_job::run(&watching, client("cronjob"), jobs, &shell);
         let revisions = stateful_set::watch_revisions(&watching, &shell);
-        stateful_set::run(&watching, client("statefulset"), revisions, &shell);
+        let sets = scaled.stateful_sets.clone();
+        stateful_set::run(client("statefulset"), sets, revisions.clone(), &shell);
+        daemon_set::run(&watching, client("daemon-set"), revisions, &shell);
+        disruption::run(&watching, client("disruption"), scaled, &shell);
         let (slices, older) = (client("endpointslice"), client("endpoint"));
         endpoints::run(&watching, slices, older, &shell);
         service_account::run(client("service-account"), &shell);
@@ -114,9 +140,21 @@ impl Controllers {
             node_ipam::run(client("node-ipam"), range, config.node_mask, &shell);
         }
         pod_gc::run(client("pod-garbage-collector"), config.finished_pods, &shell);
-        node_lifecycle::run(&client("node"), config.node_grace_period, &shell);
+        let patience = node_lifecycle::Patience {
+            grace: config.node_grace_period,
+            startup: config.node_startup_grace_period,
+            eviction: config.node_eviction,
+        };
+        node_lifecycle::run(&client("node"), patience, &shell);
+        taint_eviction::run(client("node"), &shell);
+        certificates::run(client("certificate"), config.signer, &shell);
         resource_quota::run(&watching, client("resourcequota"), &shell);
+        let autoscaler = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+        hpa::run(client_for(autoscaler), &shell);
         storage_protection::run(client("pvc-protection"), client("pv-protection"), &shell);
+        ephemeral_volume::run(client("ephemeral-volume"), &shell);
+        let binder = "system:serviceaccount:kube-system:persistent-volume-binder";
+        volume_binder::run(&watching, client_for(binder), &shell);
     }
 }
 
@@ -146,7 +184,12 @@ impl Shell {
             async move {
                 watched.ready().await;
                 leadership.acquired().await;
-                work.await
+                tokio::select! {
+                    biased;
+                    // Another replica may act by now: what is left to do is its.
+                    () = leadership.lost() => Ok(Outcome::After(Duration::ZERO)),
+                    outcome = work => outcome,
+                }
             }
         });
     }

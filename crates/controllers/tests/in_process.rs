@@ -2,10 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+#[path = "in_process/certificates.rs"]
+mod certificates;
+#[path = "in_process/daemons.rs"]
+mod daemons;
+#[path = "in_process/disruptions.rs"]
+mod disruptions;
 #[path = "in_process/garbage.rs"]
 mod garbage;
 #[path = "in_process/policy.rs"]
 mod policy;
+#[path = "in_process/replicas.rs"]
+mod replicas;
+#[path = "in_process/scaling.rs"]
+mod scaling;
+#[path = "in_process/volumes.rs"]
+mod volumes;
 #[path = "in_process/workloads.rs"]
 mod workloads;
 
@@ -40,6 +52,7 @@ async fn cluster(group: &TaskGroup) -> Client {
         service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),
         advertise: None,
         release: Release::default(),
+        event_ttl: wk_apiserver::EVENT_TTL,
     };
     let server = ApiServer::start(config, group).await.unwrap();
     in_process(server.router(), User::authenticated("test", [User::MASTERS]))

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::*;
 
 /// Says of every pod that it runs and is ready, as a kubelet would.
-fn run_pods(client: &Client, group: &TaskGroup) {
+pub(crate) fn run_pods(client: &Client, group: &TaskGroup) {
     let pods = Informer::start(Api::<Pod>::all(client.clone()), watcher::Config::default(), group);
     let (client, mut changes, token) = (client.clone(), pods.subscribe(), group.token());
     group.spawn("pods", async move {
@@ -39,7 +39,7 @@ fn run_pods(client: &Client, group: &TaskGroup) {
     });
 }
 
-fn template(image: &str) -> Value {
+pub(crate) fn template(image: &str) -> Value {
     json!({
         "metadata": {"labels": {"app": "web"}},
         "spec": {"containers": [{
@@ -48,7 +48,7 @@ fn template(image: &str) -> Value {
     })
 }
 
-fn web(replicas: i32, image: &str) -> Value {
+pub(crate) fn web(replicas: i32, image: &str) -> Value {
     json!({
         "metadata": {"name": "web"},
         "spec": {
