@@ -2,12 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use wk_process::LogFormat;
 
-use crate::node_args::NodeArgs;
+use crate::controller_args::{ControllerArgs, SigningArgs};
+use crate::leader_args::LeaderArgs;
+use crate::node_args::{NodeArgs, time};
+use crate::scheduler_args::PlacementArgs;
+use crate::simulate::SimulateArgs;
 
 /// The hidden first argument that turns this program into the bounded compiler child.
 pub(crate) const COMPILE: &str = "__compile";
@@ -47,19 +52,21 @@ pub(crate) enum Command {
     /// Run a whole cluster on this machine, in the foreground, without root.
     Up(UpArgs),
     /// Run a control plane: API server, scheduler and controllers.
-    Server(ServerArgs),
+    Server(ControlPlaneArgs),
     /// Run a node that joins a control plane with a token.
     Agent(AgentArgs),
     /// Run an API server alone.
     Apiserver(ServerArgs),
     /// Run a scheduler alone.
-    Scheduler(RoleArgs),
+    Scheduler(SchedulerArgs),
     /// Run the controllers alone.
     ControllerManager(ControllerManagerArgs),
     /// Run a kubelet alone (the same as `agent`, until the service proxy is a part of that).
     Kubelet(AgentArgs),
     /// Run an OCI registry alone.
     Registry(RegistryArgs),
+    /// Act as many nodes that run nothing, to try a cluster at scale.
+    Simulate(SimulateArgs),
     /// Look after the store of a control plane that does not run.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -83,6 +90,20 @@ pub(crate) struct UpArgs {
     pub(crate) node: NodeArgs,
     #[command(flatten)]
     pub(crate) ranges: RangeArgs,
+    #[command(flatten)]
+    pub(crate) events: EventArgs,
+    #[command(flatten)]
+    pub(crate) controllers: ControllerArgs,
+    #[command(flatten)]
+    pub(crate) placement: PlacementArgs,
+}
+
+/// What the API server keeps.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct EventArgs {
+    /// How long events are kept.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    pub(crate) event_ttl: Duration,
 }
 
 /// Where addresses come from.
@@ -109,6 +130,18 @@ pub(crate) struct ServerArgs {
     pub(crate) tls_sans: Vec<String>,
     #[command(flatten)]
     pub(crate) ranges: RangeArgs,
+    #[command(flatten)]
+    pub(crate) events: EventArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ControlPlaneArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) controllers: ControllerArgs,
+    #[command(flatten)]
+    pub(crate) placement: PlacementArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,11 +184,27 @@ pub(crate) struct RoleArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct SchedulerArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    #[command(flatten)]
+    pub(crate) leader: LeaderArgs,
+    #[command(flatten)]
+    pub(crate) placement: PlacementArgs,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ControllerManagerArgs {
     #[command(flatten)]
     pub(crate) role: RoleArgs,
     #[command(flatten)]
+    pub(crate) leader: LeaderArgs,
+    #[command(flatten)]
     pub(crate) ranges: RangeArgs,
+    #[command(flatten)]
+    pub(crate) controllers: ControllerArgs,
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
 }
 
 #[derive(Debug, clap::Args)]

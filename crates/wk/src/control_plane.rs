@@ -15,7 +15,8 @@ use wk_scheduler::{Scheduler, SchedulerConfig};
 use wk_store::Store;
 use wk_store_redb::{Options, RedbStore};
 
-use crate::args::RangeArgs;
+use crate::args::{EventArgs, RangeArgs};
+use crate::controller_args::ControllerArgs;
 use crate::data_dir::DataDir;
 use crate::dialer::Nodes;
 use crate::{identity, tls};
@@ -41,6 +42,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) listener: TcpListener,
     pub(crate) sans: &'a [String],
     pub(crate) ranges: &'a RangeArgs,
+    pub(crate) events: EventArgs,
 }
 
 impl ControlPlane {
@@ -67,6 +69,7 @@ impl ControlPlane {
                 service_cidr,
                 advertise: Some(address),
                 release: Release::default(),
+                event_ttl: wanted.events.event_ttl,
             },
             tasks,
         )
@@ -87,11 +90,13 @@ impl ControlPlane {
     pub(crate) fn start_components(
         &self,
         ranges: &RangeArgs,
+        controllers: &ControllerArgs,
+        scheduler: SchedulerConfig,
         tasks: &TaskGroup,
     ) -> anyhow::Result<()> {
         let config = controllers_config(self.ca.certificate_pem(), ranges)?;
-        let scheduler = self.client(BootstrapRole::Scheduler.user());
-        Scheduler::run(scheduler, SchedulerConfig::alone(), tasks);
+        let config = controllers.apply(config, Some(Arc::clone(&self.ca)));
+        Scheduler::run(self.client(BootstrapRole::Scheduler.user()), scheduler, tasks);
         let client_for = |user: &str| self.client(component(user));
         Controllers::run(client_for, config, tasks);
         Ok(())
@@ -99,7 +104,7 @@ impl ControlPlane {
 
     /// Serves over TLS, once the files that clients need are there.
     pub(crate) fn serve(self, wanted: Wanted<'_>, tasks: &TaskGroup) -> anyhow::Result<Serving> {
-        let Wanted { data, listener, sans, ranges } = wanted;
+        let Wanted { data, listener, sans, ranges, events: _ } = wanted;
         let listen = listener.local_addr().context("cannot tell the server's address")?;
         let service_ip = service_cidr(&ranges.service_cidr)?.first();
         let names = identity::server_names(listen, service_ip.into(), sans);

@@ -18,9 +18,14 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the folder where needed and locks it.
     pub(crate) fn open(path: Option<PathBuf>) -> anyhow::Result<Self> {
+        Self::open_or(path, "wk")
+    }
+
+    /// [`DataDir::open`] with another name for the default folder, for what runs beside a cluster.
+    pub(crate) fn open_or(path: Option<PathBuf>, name: &str) -> anyhow::Result<Self> {
         let path = match path {
             Some(path) => path,
-            None => default_path()?,
+            None => default_path()?.with_file_name(name),
         };
         make(&path)?;
         let path = path.canonicalize().with_context(|| unusable(&path))?;

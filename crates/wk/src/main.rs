@@ -6,15 +6,19 @@
 mod agent;
 mod args;
 mod control_plane;
+mod controller_args;
 mod data_dir;
 mod dialer;
 mod identity;
+mod leader_args;
 mod node;
 mod node_args;
 mod registry;
 mod report;
 mod role;
+mod scheduler_args;
 mod server;
+mod simulate;
 mod stop;
 mod store;
 mod tls;
@@ -54,12 +58,15 @@ fn run(args: Args) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         match args.command {
             Command::Up(args) => up::run(args).await,
-            Command::Server(args) => server::run(args, server::Parts::All).await,
-            Command::Apiserver(args) => server::run(args, server::Parts::ApiServer).await,
+            Command::Server(args) => {
+                server::run(args.server, Some((args.controllers, args.placement))).await
+            }
+            Command::Apiserver(args) => server::run(args, None).await,
             Command::Agent(args) | Command::Kubelet(args) => agent::run(args).await,
             Command::Scheduler(args) => role::scheduler(args).await,
             Command::ControllerManager(args) => role::controller_manager(args).await,
             Command::Registry(args) => registry::run(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
             Command::Store(StoreCommand::Check(args)) => store::check(args),
         }
     });

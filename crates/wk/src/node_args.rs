@@ -81,7 +81,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// A time such as `90s` or `2m30s`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let time: jiff::SignedDuration =
         text.parse().map_err(|error: jiff::Error| error.to_string())?;
     time.try_into().map_err(|_negative| "must not be negative".into())

@@ -4,32 +4,47 @@ use anyhow::Context as _;
 use wk_auth::BootstrapRole;
 use wk_client::connect;
 use wk_client::join::{Identity, join};
-use wk_controllers::Controllers;
+use wk_controllers::{Controllers, ControllersConfig};
 use wk_process::TaskGroup;
 use wk_scheduler::{Scheduler, SchedulerConfig};
 
-use crate::args::{ControllerManagerArgs, JoinArgs, RoleArgs};
+use crate::args::{ControllerManagerArgs, JoinArgs, SchedulerArgs};
 use crate::control_plane::controllers_config;
 use crate::data_dir::DataDir;
 use crate::{report, stop};
 
-pub(crate) async fn scheduler(args: RoleArgs) -> anyhow::Result<()> {
-    let data = DataDir::open(Some(args.data_dir))?;
-    let (client, _identity) = joined(&args.join, &BootstrapRole::Scheduler, &[], &data).await?;
+pub(crate) async fn scheduler(args: SchedulerArgs) -> anyhow::Result<()> {
+    args.leader.check()?;
+    let config = args.placement.read()?;
+    let data = DataDir::open(Some(args.role.data_dir))?;
+    let role = BootstrapRole::Scheduler;
+    let (client, _identity) = joined(&args.role.join, &role, &[], &data).await?;
     let tasks = TaskGroup::new("wk scheduler");
-    Scheduler::run(client, SchedulerConfig::alone(), &tasks);
+    let leadership = args.leader.compete("kube-scheduler", &client, &tasks);
+    Scheduler::run(client, SchedulerConfig { leadership, ..config }, &tasks);
     report::line("scheduler runs");
     stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }
 
 pub(crate) async fn controller_manager(args: ControllerManagerArgs) -> anyhow::Result<()> {
+    args.leader.check()?;
+    args.controllers.check()?;
+    let authority = args.signing.authority()?;
     let data = DataDir::open(Some(args.role.data_dir))?;
     let role = BootstrapRole::ControllerManager;
     let (client, identity) = joined(&args.role.join, &role, &[], &data).await?;
     let tasks = TaskGroup::new("wk controller-manager");
     let config = controllers_config(&identity.ca_pem, &args.ranges)?;
+    let leadership = args.leader.compete("kube-controller-manager", &client, &tasks);
+    let config = args.controllers.apply(ControllersConfig { leadership, ..config }, authority);
+    let signs = config.signer.is_some();
     Controllers::run(|_user| client.clone(), config, &tasks);
-    report::line("controllers run");
+    report::line(if signs {
+        "controllers run"
+    } else {
+        "controllers run; without --cluster-signing-cert-file and --cluster-signing-key-file they \
+         sign no certificates"
+    });
     stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }
 

@@ -4,26 +4,36 @@ use wk_process::TaskGroup;
 
 use crate::args::ServerArgs;
 use crate::control_plane::{ControlPlane, Wanted};
+use crate::controller_args::ControllerArgs;
 use crate::data_dir::DataDir;
+use crate::scheduler_args::PlacementArgs;
 use crate::{registry, report, stop};
 
-/// What runs in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parts {
-    /// API server, scheduler and controllers.
-    All,
-    /// The API server alone.
-    ApiServer,
-}
-
-pub(crate) async fn run(args: ServerArgs, parts: Parts) -> anyhow::Result<()> {
+/// Runs an API server, and the scheduler and the controllers beside it if these are told how.
+pub(crate) async fn run(
+    args: ServerArgs,
+    components: Option<(ControllerArgs, PlacementArgs)>,
+) -> anyhow::Result<()> {
+    let components = match components {
+        Some((controllers, placement)) => {
+            controllers.check()?;
+            Some((controllers, placement.read()?))
+        }
+        None => None,
+    };
     let data = DataDir::open(args.data_dir)?;
     let listener = registry::listen(args.listen, "--listen").await?;
     let tasks = TaskGroup::new("wk server");
-    let wanted = Wanted { data: &data, listener, sans: &args.tls_sans, ranges: &args.ranges };
+    let wanted = Wanted {
+        data: &data,
+        listener,
+        sans: &args.tls_sans,
+        ranges: &args.ranges,
+        events: args.events,
+    };
     let control_plane = ControlPlane::start(&wanted, &tasks).await?;
-    if parts == Parts::All {
-        control_plane.start_components(&args.ranges, &tasks)?;
+    if let Some((controllers, scheduler)) = components {
+        control_plane.start_components(&args.ranges, &controllers, scheduler, &tasks)?;
     }
     let address = control_plane.address;
     let serving = control_plane.serve(wanted, &tasks)?;

@@ -14,6 +14,8 @@ use crate::{node, registry, stop};
 
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     args.node.check()?;
+    args.controllers.check()?;
+    let scheduler = args.placement.read()?;
     let progress = Progress::new();
     progress.step("opening the data folder");
     let data = DataDir::open(args.data_dir)?;
@@ -25,9 +27,10 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let registry = registry::start(registry_listener, &data.folder("registry-data")?, &tasks)?;
 
     progress.step("starting the control plane");
-    let wanted = Wanted { data: &data, listener, sans: &[], ranges: &args.ranges };
+    let wanted =
+        Wanted { data: &data, listener, sans: &[], ranges: &args.ranges, events: args.events };
     let control_plane = ControlPlane::start(&wanted, &tasks).await?;
-    control_plane.start_components(&args.ranges, &tasks)?;
+    control_plane.start_components(&args.ranges, &args.controllers, scheduler, &tasks)?;
 
     progress.step("starting the node");
     let name = node::name(args.node_name.as_deref());
