@@ -23,13 +23,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, c
     let mut command = Args::command();
     command.build();
     let words = without_switch_values(&command, words.into_iter().collect());
+    let words = with_subjects(words);
     let mut matches = command.try_get_matches_from_mut(words)?;
     Args::from_arg_matches_mut(&mut matches)
 }
 
 /// kubectl takes `--watch=true` and `--watch=false` for `--watch` and nothing.
 fn without_switch_values(command: &clap::Command, words: Vec<OsString>) -> Vec<OsString> {
-    let switches = switches(command);
+    let switches = switches(meant(command, &words));
     let mut literal = false;
     let keep = words.into_iter().filter_map(|word| {
         literal |= word == "--";
@@ -43,17 +44,42 @@ fn without_switch_values(command: &clap::Command, words: Vec<OsString>) -> Vec<O
     keep.collect()
 }
 
-/// Every flag without a value, of this command and those below: `--watch`, `-w`.
+/// Where roles are bound, `--user` says to whom, and not who is at the keyboard.
+fn with_subjects(words: Vec<OsString>) -> Vec<OsString> {
+    let follow = |pair: &[OsString]| match (pair[0].to_str(), pair[1].to_str()) {
+        (Some("create"), Some(what)) => matches!(what, "rolebinding" | "clusterrolebinding"),
+        (Some("set"), Some(what)) => what == "subject",
+        _ => false,
+    };
+    let Some(at) = words.windows(2).position(follow) else { return words };
+    let renamed = words.into_iter().enumerate().map(|(index, word)| match word.to_str() {
+        Some(text) if index > at && (text == "--user" || text.starts_with("--user=")) => {
+            text.replacen("--user", "--subject-user", 1).into()
+        }
+        _ => word,
+    });
+    renamed.collect()
+}
+
+/// The command that the words name.
+fn meant<'a>(command: &'a clap::Command, words: &[OsString]) -> &'a clap::Command {
+    words.iter().skip(1).fold(command, |command, word| {
+        let word = word.to_str().filter(|word| !word.starts_with('-'));
+        word.and_then(|word| command.find_subcommand(word)).unwrap_or(command)
+    })
+}
+
+/// Every flag without a value of a command: `--watch`, `-w`.
 fn switches(command: &clap::Command) -> BTreeSet<String> {
-    let own = command
+    command
         .get_arguments()
         .filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue))
         .flat_map(|argument| {
             let long = argument.get_long().map(|long| format!("--{long}"));
             let short = argument.get_short().map(|short| format!("-{short}"));
             long.into_iter().chain(short)
-        });
-    own.chain(command.get_subcommands().flat_map(switches)).collect()
+        })
+        .collect()
 }
 
 /// What is wrong with the command line, as kubectl says it; `None` if help was asked for.
@@ -80,10 +106,49 @@ pub(crate) fn complaint(error: &clap::Error) -> Option<String> {
             let rest: Vec<String> = error.to_string().lines().skip(1).map(str::to_owned).collect();
             let rest = rest.join("\n");
             let name = name.unwrap_or_default();
+            let command = usage_of(error);
+            if command != "wkctl" {
+                let see = format!("See '{command} -h' for help and examples");
+                return Some(format!("error: unknown command \"{name}\"\n{see}"));
+            }
             Some(format!("error: unknown command \"{name}\" for \"wkctl\"\n{}", rest.trim()))
         }
+        ErrorKind::MissingRequiredArgument => Some(missing(error)),
         _ => Some(error.to_string().trim_end().to_owned()),
     }
+}
+
+/// Which arguments are missing.
+fn missing(error: &clap::Error) -> String {
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::Strings(all)) = error.get(ContextKind::InvalidArg) else {
+        return error.to_string().trim_end().to_owned();
+    };
+    let flags: Vec<String> = all
+        .iter()
+        .filter_map(|one| one.strip_prefix("--")?.split_whitespace().next())
+        .map(|flag| format!("{flag:?}"))
+        .collect();
+    if !flags.is_empty() {
+        return format!("error: required flag(s) {} not set", flags.join(", "));
+    }
+    match all.as_slice() {
+        [name] if name == "<NAME>" => {
+            let command = usage_of(error);
+            format!(
+                "error: exactly one NAME is required, got 0\nSee '{command} -h' for help and examples"
+            )
+        }
+        _ => error.to_string().trim_end().to_owned(),
+    }
+}
+
+/// The command that an error is about: `wkctl create configmap`.
+fn usage_of(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
+    let words = usage.unwrap_or("wkctl").split(' ');
+    words.take_while(|word| !word.starts_with(['[', '<', '-'])).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -143,6 +208,59 @@ mod tests {
             "wkctl describe pod web",
             "wkctl snapshot save a",
             "wkctl snapshot restore a",
+            "wkctl rollout status deploy/web -w=false --timeout=1m --revision=2",
+            "wkctl rollout undo deploy web --to-revision=3 --dry-run=server",
+            "wkctl rollout history ds -l a=b --revision 1 -o yaml",
+            "wkctl rollout pause deploy/web",
+            "wkctl rollout resume deploy/web deploy/b",
+            "wkctl rollout restart -f a.yaml",
+            "wkctl scale deploy/a rs/b --replicas=3 --current-replicas=2 --resource-version=1 --timeout=1m",
+            "wkctl autoscale deploy web --min=1 --max=5 --cpu=50% --memory=1Gi",
+            "wkctl expose deploy/web --port=80 --target-port=http --type=NodePort -l a=b",
+            "wkctl cordon n1 n2",
+            "wkctl uncordon -l a=b",
+            "wkctl drain n --ignore-daemonsets --delete-emptydir-data --force --grace-period=-1 --timeout=5m --pod-selector=a=b --disable-eviction --dry-run=client",
+            "wkctl taint nodes n a=b:NoSchedule c- --overwrite",
+            "wkctl set image deploy/web a=b:1 --local",
+            "wkctl set env deploy/web A=b C- -e D=e --from=cm/x --prefix=X_ --keys=a,b",
+            "wkctl set env deploy --all --list --resolve",
+            "wkctl set resources deploy web -c a --limits=cpu=1 --requests=memory=1Gi",
+            "wkctl set selector svc web a=b",
+            "wkctl set sa deploy web robot",
+            "wkctl set subject rolebinding r --user=a --group=b --serviceaccount=c:d",
+            "wkctl create deploy web --image=a --image=b --port=80 -r 3",
+            "wkctl create deployment web --image=a -- sh -c x",
+            "wkctl create job j --from=cronjob/c",
+            "wkctl create cj c --image=a --schedule=@daily -- a",
+            "wkctl create service clusterip a --tcp=80:8080 --clusterip=None",
+            "wkctl create svc externalname a --external-name=b",
+            "wkctl create role r --verb=get,list --resource=pods --resource-name=a",
+            "wkctl create clusterrole r --verb=get --non-resource-url=/a",
+            "wkctl create rolebinding r --role=a --user=b --user c",
+            "wkctl create clusterrolebinding r --clusterrole=a --group=b",
+            "wkctl create quota q --hard=cpu=1 --scopes=BestEffort",
+            "wkctl create pdb p --selector=a=b --min-available=50%",
+            "wkctl create pc p --value=-5 --global-default --description x",
+            "wkctl create ing i --rule=a/b=c:80 --class=x",
+            "wkctl create token default --duration=10m --audience=a",
+            "wkctl top node n --sort-by=cpu --no-headers",
+            "wkctl top po -A --containers --sum -l a=b",
+            "wkctl explain pod.spec --recursive --api-version=v1 --max-depth=2",
+            "wkctl diff -f a.yaml --server-side --force-conflicts",
+            "wkctl replace --force -f a.yaml --grace-period=0",
+            "wkctl auth can-i get pods --subresource=log -A -q",
+            "wkctl auth can-i --list",
+            "wkctl auth whoami -o yaml",
+            "wkctl certificate approve a b --force",
+            "wkctl certificate deny -f a.yaml",
+            "wkctl config view --minify --raw",
+            "wkctl config get-contexts -o name",
+            "wkctl config use-context a",
+            "wkctl config current-context",
+            "wkctl api-versions",
+            "wkctl apply -f a --prune -l a=b --prune-allowlist=core/v1/ConfigMap",
+            "wkctl logs deploy/web --pod-running-timeout=5s",
+            "wkctl --as jane --as-group devs get pods",
         ] {
             if let Err(error) = parsed(line) {
                 panic!("{line}: {error}");
@@ -152,12 +270,16 @@ mod tests {
 
     #[test]
     fn switches_take_true_and_false() {
-        let words = ["get", "--watch=true", "--no-headers=false", "-o=x", "--", "--watch=true"];
+        let words =
+            ["wkctl", "get", "--watch=true", "--no-headers=false", "-o=x", "--", "--watch=true"];
         let words = words.iter().map(OsString::from).collect();
         let mut command = Args::command();
         command.build();
         let kept = without_switch_values(&command, words);
-        assert_eq!(kept, ["get", "--watch", "-o=x", "--", "--watch=true"]);
+        assert_eq!(kept, ["wkctl", "get", "--watch", "-o=x", "--", "--watch=true"]);
+        // What is a switch of one command may take a value with another one.
+        let words = ["wkctl", "set", "env", "--overwrite=false"].map(OsString::from);
+        assert_eq!(without_switch_values(&command, words.to_vec()), words);
     }
 
     #[test]

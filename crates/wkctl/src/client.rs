@@ -251,6 +251,12 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
+        if let Some(user) = &self.access.as_user {
+            request = request.header("impersonate-user", user);
+        }
+        for group in &self.access.as_groups {
+            request = request.header("impersonate-group", group);
+        }
         let body = match &call.body {
             None => Bytes::new(),
             Some((content_type, body)) => {

@@ -2,25 +2,42 @@
 
 mod annotate;
 mod api_resources;
+mod api_versions;
 mod apply;
+mod auth;
+mod autoscale;
+mod certificate;
+mod changing;
 mod cluster_info;
 mod completion;
+mod config;
 mod cp;
 mod create;
 mod delete;
 mod describe;
+mod diff;
+mod drain;
 mod edit;
 mod events;
 mod exec;
+mod explain;
+mod expose;
+mod following;
 mod get;
 mod logs;
 mod patch;
 mod port_forward;
 mod push;
+mod replace;
+mod rollout;
 mod run;
-mod select;
+mod scale;
+pub(crate) mod select;
+mod set;
 mod snapshot;
 mod streams;
+mod taint;
+mod top;
 mod version;
 mod wait;
 mod writing;
@@ -58,6 +75,16 @@ pub(crate) enum Command {
     Wait(wait::WaitArgs),
     /// List events
     Events(events::EventsArgs),
+    /// See how a change of pods goes, go back, or start pods anew
+    Rollout(rollout::RolloutArgs),
+    /// Change how many pods a workload has
+    Scale(scale::ScaleArgs),
+    /// Let the number of pods of a workload follow its load
+    Autoscale(autoscale::AutoscaleArgs),
+    /// Make a service for a workload, a pod or another service
+    Expose(expose::ExposeArgs),
+    /// Change images, variables and other parts of objects
+    Set(set::SetArgs),
     /// Change labels
     Label(annotate::LabelArgs),
     /// Change annotations
@@ -66,6 +93,30 @@ pub(crate) enum Command {
     Patch(patch::PatchArgs),
     /// Change an object in an editor
     Edit(edit::EditArgs),
+    /// Replace objects by what their files say
+    Replace(replace::ReplaceArgs),
+    /// Show what `apply` would change
+    Diff(diff::DiffArgs),
+    /// Let nodes take no more pods
+    Cordon(drain::CordonArgs),
+    /// Let nodes take pods again
+    Uncordon(drain::CordonArgs),
+    /// Send the pods of nodes elsewhere
+    Drain(drain::DrainArgs),
+    /// Change what keeps pods off nodes
+    Taint(taint::TaintArgs),
+    /// Show what nodes and pods use
+    Top(top::TopArgs),
+    /// Show what fields mean
+    Explain(explain::ExplainArgs),
+    /// Show who you are, and what you may do
+    Auth(auth::AuthArgs),
+    /// Approve or deny certificates
+    Certificate(certificate::CertificateArgs),
+    /// Show the kubeconfig, and change the context
+    Config(config::ConfigArgs),
+    /// List the versions of the server's API
+    ApiVersions(api_versions::ApiVersionsArgs),
     /// List the resources of the server
     ApiResources(api_resources::ApiResourcesArgs),
     /// Show where the cluster is
@@ -96,10 +147,27 @@ impl Command {
             Self::Run(args) => run::run(session, args).await,
             Self::Wait(args) => wait::run(session, args).await,
             Self::Events(args) => events::run(session, args).await,
+            Self::Rollout(args) => rollout::run(session, args).await,
+            Self::Scale(args) => scale::run(session, args).await,
+            Self::Autoscale(args) => autoscale::run(session, args).await,
+            Self::Expose(args) => expose::run(session, args).await,
+            Self::Set(args) => set::run(session, args).await,
             Self::Label(args) => annotate::label(session, args).await,
             Self::Annotate(args) => annotate::annotate(session, args).await,
             Self::Patch(args) => patch::run(session, args).await,
             Self::Edit(args) => edit::run(session, args).await,
+            Self::Replace(args) => replace::run(session, args).await,
+            Self::Diff(args) => diff::run(session, args).await,
+            Self::Cordon(args) => drain::cordon(session, args).await,
+            Self::Uncordon(args) => drain::uncordon(session, args).await,
+            Self::Drain(args) => drain::drain(session, args).await,
+            Self::Taint(args) => taint::run(session, args).await,
+            Self::Top(args) => top::run(session, args).await,
+            Self::Explain(args) => explain::run(session, args).await,
+            Self::Auth(args) => auth::run(session, args).await,
+            Self::Certificate(args) => certificate::run(session, args).await,
+            Self::Config(args) => config::run(session, args),
+            Self::ApiVersions(args) => api_versions::run(session, args).await,
             Self::ApiResources(args) => api_resources::run(session, args).await,
             Self::ClusterInfo(args) => cluster_info::run(session, args).await,
             Self::Version(args) => version::run(session, args).await,

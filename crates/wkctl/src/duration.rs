@@ -32,9 +32,33 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<Duration> {
     Duration::try_from_secs_f64(total).with_context(wrong)
 }
 
+/// A duration as Go prints it: `1h0m0s`, `7s`, `250ms`.
+pub(crate) fn go(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds == 0 && !duration.is_zero() {
+        return format!("{}ms", duration.as_secs_f64() * 1000.0);
+    }
+    let minutes = Duration::from_secs(seconds / 60 * 60);
+    let rest = duration.saturating_sub(minutes).as_secs_f64();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{rest}s"),
+        (0, minutes) => format!("{minutes}m{rest}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_print_as_in_go() {
+        for (text, expected) in
+            [("7s", "7s"), ("90", "1m30s"), ("1h", "1h0m0s"), ("250ms", "250ms"), ("0", "0s")]
+        {
+            assert_eq!(go(parse(text).unwrap()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn durations_are_those_of_go() {

@@ -16,6 +16,8 @@ pub(crate) struct Environment {
     pub(crate) docker_config: Option<PathBuf>,
     /// `KUBE_EDITOR`, else `EDITOR`.
     pub(crate) editor: Option<String>,
+    /// `KUBECTL_EXTERNAL_DIFF`: a program that compares two folders, with its flags.
+    pub(crate) external_diff: Option<String>,
 }
 
 impl Environment {
@@ -23,13 +25,14 @@ impl Environment {
     pub(crate) fn of_process() -> Self {
         let path =
             |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let editor = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let word = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         Self {
             kubeconfig: std::env::var_os("KUBECONFIG"),
             home: path("HOME"),
             data_home: path("XDG_DATA_HOME"),
             docker_config: path("DOCKER_CONFIG"),
-            editor: editor("KUBE_EDITOR").or_else(|| editor("EDITOR")),
+            editor: word("KUBE_EDITOR").or_else(|| word("EDITOR")),
+            external_diff: word("KUBECTL_EXTERNAL_DIFF"),
         }
     }
 

@@ -120,6 +120,11 @@ impl fmt::Display for Hinted {
 
 impl std::error::Error for Hinted {}
 
+/// A fault of the command line, with where to read how it should be.
+pub(crate) fn usage(error: &anyhow::Error, command: &str) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}\nSee 'wkctl {command} -h' for help and examples")
+}
+
 /// A program that was run elsewhere ended with a code that this one takes over.
 #[derive(Debug)]
 pub(crate) struct Exited {
@@ -133,6 +138,21 @@ impl fmt::Display for Exited {
 }
 
 impl std::error::Error for Exited {}
+
+/// Texts that say everything themselves, or nothing, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) texts: Vec<String>,
+    pub(crate) code: u8,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.texts.join("\n"))
+    }
+}
+
+impl std::error::Error for Told {}
 
 /// Several things went wrong, each for itself.
 #[derive(Debug)]
@@ -160,12 +180,19 @@ pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
     if let Some(Several(errors)) = error.downcast_ref() {
         // What is wrong with all of them, such as a server that is not there, is said once.
         let mut blocks: Vec<Vec<String>> = Vec::new();
-        for block in errors.iter().map(lines) {
+        for mut block in errors.iter().map(lines) {
+            // As with kubectl, only what stands alone is marked as an error.
+            if block[0].starts_with("error: ") {
+                block[0].drain(.."error: ".len());
+            }
             if !blocks.contains(&block) {
                 blocks.push(block);
             }
         }
         return blocks.concat();
+    }
+    if let Some(told) = error.downcast_ref::<Told>() {
+        return told.texts.clone();
     }
     if let Some(exited) = error.downcast_ref::<Exited>() {
         return vec![exited.to_string()];
@@ -267,7 +294,7 @@ mod tests {
     #[test]
     fn hints_and_several_errors_are_lines_of_their_own() {
         let several = Several(vec![hinted("a", "b"), anyhow::anyhow!("c")]);
-        assert_eq!(lines(&several.into()), ["error: a", "hint: b", "error: c"]);
+        assert_eq!(lines(&several.into()), ["a", "hint: b", "c"]);
         let refused = || hinted("The connection to the server x was refused", "start it");
         let several = Several(vec![refused().context("a"), refused().context("b")]);
         let expected = ["The connection to the server x was refused", "hint: start it"];

@@ -6,6 +6,7 @@
 mod discovery;
 mod names;
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -89,7 +90,7 @@ impl Resource {
     }
 
     /// Whether people may mean this resource by `word`: `po`, `Pod`, `pods.v1.`, `deploy.apps`.
-    fn is_called(&self, word: &str) -> bool {
+    pub(crate) fn is_called(&self, word: &str) -> bool {
         let word = word.to_lowercase();
         let (name, rest) = word.split_once('.').unwrap_or((&word, ""));
         let known = name == self.plural
@@ -150,7 +151,7 @@ pub(crate) fn built_in_kind(api_version: &str, kind: &str) -> Option<Resource> {
 }
 
 /// Of several resources of one name, the one that kubectl means: core before others, stable before
-/// beta before alpha.
+/// beta before alpha, and of those the newest.
 fn preferred(found: impl Iterator<Item = Resource>) -> Option<Resource> {
     found.min_by_key(|resource| {
         let stability = match resource.version.as_str() {
@@ -158,7 +159,13 @@ fn preferred(found: impl Iterator<Item = Resource>) -> Option<Resource> {
             version if version.contains("beta") => 1,
             _ => 0,
         };
-        (names::group_rank(&resource.group), stability)
+        let major = resource.version.trim_start_matches('v');
+        let major: u32 = major
+            .split(|c: char| !c.is_ascii_digit())
+            .next()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0);
+        (names::group_rank(&resource.group), stability, Reverse(major))
     })
 }
 
@@ -189,6 +196,7 @@ mod tests {
             check(word, Some("v1 pods"));
         }
         check("deploy", Some("apps/v1 deployments"));
+        check("hpa", Some("autoscaling/v2 horizontalpodautoscalers"));
         check("deployments.apps", Some("apps/v1 deployments"));
         check("deployment.v1.apps", Some("apps/v1 deployments"));
         check("ing", Some("networking.k8s.io/v1 ingresses"));

@@ -50,6 +50,17 @@ pub(crate) struct ClusterArgs {
     /// Bearer token
     #[arg(long, global = true, help_heading = "Cluster options")]
     pub(crate) token: Option<String>,
+    /// Act as this user
+    #[arg(long = "as", global = true, value_name = "USER", help_heading = "Cluster options")]
+    pub(crate) as_user: Option<String>,
+    /// Act as a member of this group
+    #[arg(
+        long = "as-group",
+        global = true,
+        value_name = "GROUP",
+        help_heading = "Cluster options"
+    )]
+    pub(crate) as_groups: Vec<String>,
     /// How long a single request may take, such as `5s`; 0 is for ever
     #[arg(long, global = true, default_value = "0", help_heading = "Cluster options")]
     pub(crate) request_timeout: String,
@@ -68,6 +79,10 @@ pub(crate) struct Access {
     /// The client's certificate and key, PEM.
     pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) token: Option<String>,
+    /// The user to act as.
+    pub(crate) as_user: Option<String>,
+    /// The groups to act as a member of.
+    pub(crate) as_groups: Vec<String>,
     /// The namespace to use where none is said.
     pub(crate) namespace: String,
     /// Where this comes from, for messages.
@@ -133,7 +148,7 @@ struct User {
 }
 
 /// The files to read, in order: the command line's, `KUBECONFIG`'s, the data folder's, the home's.
-fn paths(args: &ClusterArgs, environment: &Environment) -> Vec<PathBuf> {
+pub(crate) fn paths(args: &ClusterArgs, environment: &Environment) -> Vec<PathBuf> {
     if let Some(path) = &args.kubeconfig {
         return vec![path.clone()];
     }
@@ -236,6 +251,8 @@ impl Merged<'_> {
             authority,
             identity: identity(args, &user, &user_file)?,
             token: token(args, &user, &user_file)?,
+            as_user: args.as_user.clone(),
+            as_groups: args.as_groups.clone(),
             namespace: args
                 .namespace
                 .clone()

@@ -59,6 +59,9 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             console.complain(&error);
+            if let Some(told) = error.downcast_ref::<error::Told>() {
+                return ExitCode::from(told.code);
+            }
             let code = error.downcast_ref::<error::Exited>().map(|exited| exited.code);
             code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use crate::commands::select::Found;
 use crate::error::hinted;
 use crate::kinds::{Resource, text};
 use crate::session::Session;
@@ -17,9 +18,19 @@ pub(crate) struct FileArgs {
     /// File or folder with the objects, `-` for standard input
     #[arg(short, long = "filename", value_name = "FILE", value_delimiter = ',')]
     pub(crate) files: Vec<PathBuf>,
+    /// Folder with a kustomization; not supported
+    #[arg(short = 'k', long, value_name = "DIR", conflicts_with = "files")]
+    kustomize: Option<PathBuf>,
     /// Also use the folders within a folder
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
+}
+
+impl FileArgs {
+    /// Whether no file is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.kustomize.is_none()
+    }
 }
 
 /// An object as it was written.
@@ -42,9 +53,23 @@ pub(crate) struct Placed {
     pub(crate) name: String,
 }
 
+impl Placed {
+    /// The object as one to look for.
+    pub(crate) fn into_found(self) -> Found {
+        let Self { resource, namespace, name, object, .. } = self;
+        Found { resource, namespace, name, object }
+    }
+}
+
 /// Reads all objects of the files.
 pub(crate) fn read(args: &FileArgs) -> anyhow::Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
+    if let Some(folder) = &args.kustomize {
+        return Err(hinted(
+            format!("kustomizations are not supported, so `{}` is not used", folder.display()),
+            "let kubectl build it: `kubectl kustomize DIR | wkctl apply -f -`",
+        ));
+    }
     for path in &args.files {
         if path.as_os_str() == "-" {
             let mut input = String::new();

@@ -25,6 +25,8 @@ pub(crate) enum Format {
     Json,
     Name,
     JsonPath(Template),
+    /// What the path leads to as a list in JSON.
+    JsonPathAsJson(Template),
     Columns(CustomColumns),
 }
 
@@ -48,11 +50,17 @@ impl Format {
             }
             "jsonpath" => Self::JsonPath(Template::parse(argument)?),
             "jsonpath-file" => Self::JsonPath(Template::parse(from_file(argument)?.trim_end())?),
+            "jsonpath-as-json" => Self::JsonPathAsJson(Template::parse(argument)?),
+            "go-template" | "go-template-file" | "template" | "templatefile" => bail!(
+                "the output format \"{name}\" is not supported: use jsonpath, or `-o json` and a \
+                 program that reads it"
+            ),
             "custom-columns" => Self::Columns(CustomColumns::parse(argument)?),
             "custom-columns-file" => Self::Columns(CustomColumns::of_file(&from_file(argument)?)?),
             _ => bail!(
                 "unable to match a printer suitable for the output format \"{name}\", allowed \
-                 formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-file,name,\
+                 formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-as-json,jsonpath-file,\
+                 name,\
                  wide,yaml"
             ),
         })
@@ -68,7 +76,7 @@ impl Format {
     pub(crate) fn object(&self, object: &Value, resource: &Resource) -> anyhow::Result<String> {
         Ok(match self {
             Self::Table { .. } => bail!("rows are made by the server"),
-            Self::Yaml => yaml::text(object)?,
+            Self::Yaml => yaml::text(object),
             Self::Json => json(object)?,
             Self::Name => {
                 let name = |object| resource.named(text(object, "/metadata/name")) + "\n";
@@ -78,6 +86,9 @@ impl Format {
                 }
             }
             Self::JsonPath(template) => template.text(object),
+            Self::JsonPathAsJson(template) => {
+                json(&template.values(object).into_iter().cloned().collect())?
+            }
             Self::Columns(columns) => columns.rows(object, true),
         })
     }

@@ -67,6 +67,11 @@ impl Session {
         self.cluster.namespace.as_deref()
     }
 
+    /// The kubeconfig files, in the order in which they count.
+    pub(crate) fn kubeconfigs(&self) -> Vec<std::path::PathBuf> {
+        kubeconfig::paths(&self.cluster, &self.environment)
+    }
+
     /// What the server says it has.
     pub(crate) async fn discovered(&self) -> anyhow::Result<&[Resource]> {
         let discover = async || kinds::discover(self.client().await?).await;

@@ -23,7 +23,11 @@ struct Wanted<'a> {
 /// Splits words into types and names.
 fn wanted(words: &[String]) -> anyhow::Result<Vec<Wanted<'_>>> {
     let Some((first, rest)) = words.split_first() else {
-        bail!("you must specify the type of resource");
+        bail!(
+            "You must provide one or more resources by argument or filename.\n\
+             Example resource specifications include:\n   '-f rsrc.yaml'\n   \
+             '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"
+        );
     };
     if !first.contains('/') {
         if let Some(word) = rest.iter().find(|word| word.contains('/')) {
@@ -107,7 +111,7 @@ mod tests {
         check("pods,svc a", Ok("pods:a svc:a"));
         check("pod/a", Ok("pod:a"));
         check("pod/a pod/b svc/c", Ok("pod:a+b svc:c"));
-        check("", Err("you must specify the type"));
+        check("", Err("You must provide one or more resources"));
         check("pod pod/a", Err("there is no need to specify a resource type"));
         check("pod/a b", Err("\"b\" has no type"));
         check("pod/a/b", Err("single resource and name"));

@@ -1,5 +1,7 @@
 //! YAML in and out, by way of JSON values.
 
+mod emit;
+
 use anyhow::{Context as _, bail};
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -53,8 +55,8 @@ fn json(value: serde_yaml::Value) -> anyhow::Result<Value> {
 }
 
 /// A value as YAML, with a line break at the end.
-pub(crate) fn text(value: &Value) -> anyhow::Result<String> {
-    Ok(serde_yaml::to_string(value)?)
+pub(crate) fn text(value: &Value) -> String {
+    emit::document(value)
 }
 
 #[cfg(test)]
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn texts_that_look_like_something_else_stay_texts() {
         for value in [json!("yes"), json!("1e3"), json!("null"), json!("0x1"), json!("a\nb\n")] {
-            let text = text(&value).unwrap();
+            let text = text(&value);
             assert_eq!(documents(&text).unwrap(), [value], "{text}");
         }
     }

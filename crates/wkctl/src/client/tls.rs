@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
+use wk_auth::UnverifiedServer;
 
 use crate::error::hinted;
 use crate::kubeconfig::Access;
@@ -21,7 +22,7 @@ const SYSTEM_AUTHORITIES: [&str; 3] =
 pub(super) fn connector(access: &Access) -> anyhow::Result<TlsConnector> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if access.insecure {
-        Arc::new(Anybody(Arc::clone(&provider)))
+        Arc::new(UnverifiedServer::new(Arc::clone(&provider)))
     } else {
         let roots = Arc::new(authorities(access)?);
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()?
@@ -66,45 +67,4 @@ fn authorities(access: &Access) -> anyhow::Result<RootCertStore> {
         bail!("the certificate authority in {} holds no certificate", access.source);
     }
     Ok(roots)
-}
-
-/// Believes every certificate, as `insecure-skip-tls-verify` asks.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -16,6 +16,12 @@ pub(crate) struct ApiResourcesArgs {
     /// Only those that take all of these verbs
     #[arg(long, value_name = "VERB", value_delimiter = ',')]
     verbs: Vec<String>,
+    /// Only those of all of these categories, such as `all`
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+    categories: Vec<String>,
+    /// Sort by this instead of by group: `name` or `kind`
+    #[arg(long, value_name = "FIELD", value_parser = ["name", "kind"])]
+    sort_by: Option<String>,
     /// Leave out the headers of columns
     #[arg(long)]
     no_headers: bool,
@@ -32,8 +38,14 @@ pub(crate) async fn run(session: &Session, args: ApiResourcesArgs) -> anyhow::Re
         .filter(|found| args.api_group.as_ref().is_none_or(|group| *group == found.group))
         .filter(|found| args.namespaced.is_none_or(|namespaced| namespaced == found.namespaced))
         .filter(|found| args.verbs.iter().all(|verb| found.verbs.contains(verb)))
+        .filter(|found| args.categories.iter().all(|name| found.categories.contains(name)))
         .collect();
     found.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
+    match args.sort_by.as_deref() {
+        Some("name") => found.sort_by(|a, b| a.plural.cmp(&b.plural)),
+        Some("kind") => found.sort_by(|a, b| a.kind.cmp(&b.kind)),
+        _ => {}
+    }
     if args.output.as_deref() == Some("name") {
         for resource in found {
             session.console.line(resource.plural_with_group())?;

@@ -4,7 +4,9 @@
 //! had and the new one has not is deleted. The difference is worked out here, so that an object that
 //! is up to date costs one GET and a changed one a GET and a PATCH.
 
-use anyhow::Context as _;
+mod prune;
+
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -13,15 +15,28 @@ use wk_patch::{merge, strategic};
 use super::writing::{DryRun, WriteArgs, field_validation, report};
 use crate::client::Call;
 use crate::error::{StatusError, all_good, found, hinted};
-use crate::kinds::{query, text};
+use crate::kinds::{Resource, query, text};
 use crate::manifest::{self, FileArgs, Placed};
 use crate::session::{Session, missing_resource};
 
 /// Where the configuration applied last is kept.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// kubectl's, so that both can be used on one object.
-const MANAGER: &str = "kubectl-client-side-apply";
-const SERVER_SIDE_MANAGER: &str = "kubectl";
+pub(crate) const MANAGER: &str = "kubectl-client-side-apply";
+pub(crate) const SERVER_SIDE_MANAGER: &str = "kubectl";
+/// What to do about fields that others manage.
+const CONFLICT_ADVICE: &str = "\
+Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the `--force-conflicts` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
 /// How often a patch is worked out again when somebody else was faster.
 const ATTEMPTS: usize = 5;
 
@@ -39,6 +54,15 @@ pub(crate) struct ApplyArgs {
     /// Only objects whose labels match
     #[arg(short = 'l', long, value_name = "LABELS")]
     selector: Option<String>,
+    /// All objects, where that has to be said
+    #[arg(long)]
+    all: bool,
+    /// Delete what was applied before and is in no file any more
+    #[arg(long)]
+    prune: bool,
+    /// With `--prune`: only these kinds
+    #[arg(long, value_name = "GROUP/VERSION/KIND", value_delimiter = ',')]
+    prune_allowlist: Vec<String>,
     /// Have the server work out the difference
     #[arg(long)]
     server_side: bool,
@@ -48,14 +72,25 @@ pub(crate) struct ApplyArgs {
 }
 
 pub(crate) async fn run(session: &Session, args: ApplyArgs) -> anyhow::Result<()> {
-    if args.files.files.is_empty() {
+    if args.files.is_empty() {
         return Err(hinted(
-            "must specify -f",
+            "must specify one of -f and -k",
             "`wkctl apply -f pod.yaml` applies a file, `-f -` standard input",
         ));
     }
+    if args.force_conflicts && !args.server_side {
+        bail!("--force-conflicts only works with --server-side");
+    }
+    if args.server_side && args.write.dry_run()? == DryRun::Client {
+        bail!(
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server \
+             instead?)"
+        );
+    }
+    prune::check(&args)?;
     let selector = args.selector.as_deref().map(wk_api::LabelSelector::parse).transpose()?;
     let (mut errors, mut matched) = (Vec::new(), false);
+    let mut visited = prune::Visited::default();
     for manifest in manifest::read(&args.files)? {
         let labels = manifest.object.pointer("/metadata/labels").unwrap_or(&Value::Null);
         if selector.as_ref().is_some_and(|selector| !selector.matches(labels)) {
@@ -63,21 +98,44 @@ pub(crate) async fn run(session: &Session, args: ApplyArgs) -> anyhow::Result<()
         }
         matched = true;
         let applied = match manifest::place(session, manifest).await {
-            Ok(placed) if args.server_side => server_side(session, &args, placed).await,
-            Ok(placed) => apply(session, &args, placed).await,
+            Ok(placed) => {
+                visited.namespaces.insert(placed.namespace.clone());
+                if args.server_side {
+                    server_side(session, &args, placed).await
+                } else {
+                    apply(session, &args, placed).await
+                }
+            }
             Err(error) => Err(error),
         };
-        if let Err(error) = applied {
-            errors.push(error);
+        match applied {
+            Ok(object) => drop(visited.uids.insert(text(&object, "/metadata/uid").to_owned())),
+            Err(error) => errors.push(error),
         }
     }
     if !matched {
         errors.push(anyhow::anyhow!("no objects passed to apply"));
     }
+    if args.prune && errors.is_empty() {
+        visited.namespaces.remove("");
+        errors.extend(prune::prune(session, &args, &visited).await.err());
+    }
     all_good(errors)
 }
 
-async fn apply(session: &Session, args: &ApplyArgs, mut placed: Placed) -> anyhow::Result<()> {
+/// Reports an object and gives it back.
+fn reported(
+    session: &Session,
+    args: &ApplyArgs,
+    resource: &Resource,
+    object: Value,
+    done: &str,
+) -> anyhow::Result<Value> {
+    report(session, &args.write, resource, object.clone(), done)?;
+    Ok(object)
+}
+
+async fn apply(session: &Session, args: &ApplyArgs, mut placed: Placed) -> anyhow::Result<Value> {
     if placed.name.is_empty() {
         let generate = text(&placed.object, "/metadata/generateName");
         return Err(hinted(
@@ -115,15 +173,15 @@ fn parameters(args: &ApplyArgs) -> anyhow::Result<String> {
     ]))
 }
 
-async fn create(session: &Session, args: &ApplyArgs, placed: Placed) -> anyhow::Result<()> {
+async fn create(session: &Session, args: &ApplyArgs, placed: Placed) -> anyhow::Result<Value> {
     let Placed { source, object, resource, namespace, .. } = placed;
     if args.write.dry_run()? == DryRun::Client {
-        return report(session, &args.write, &resource, object, "created");
+        return reported(session, args, &resource, object, "created");
     }
     let path = format!("{}{}", resource.path(Some(&namespace)), parameters(args)?);
     let created = session.ask(&resource, Call::with(Method::POST, path, &object)).await;
     let created = created.with_context(|| format!("error when creating \"{source}\""))?;
-    report(session, &args.write, &resource, created, "created")
+    reported(session, args, &resource, created, "created")
 }
 
 async fn change(
@@ -132,7 +190,7 @@ async fn change(
     placed: &Placed,
     path: &str,
     mut current: Value,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Value> {
     let resource = &placed.resource;
     if current.pointer("/metadata/annotations").and_then(|all| all.get(LAST_APPLIED)).is_none() {
         session.console.warn(&format!(
@@ -146,16 +204,16 @@ async fn change(
     for attempt in 1.. {
         let (patch, content_type) = patch(placed, &current)?;
         if patch.as_object().is_some_and(serde_json::Map::is_empty) {
-            return report(session, &args.write, resource, current, "unchanged");
+            return reported(session, args, resource, current, "unchanged");
         }
         if args.write.dry_run()? == DryRun::Client {
-            return report(session, &args.write, resource, current, "configured");
+            return reported(session, args, resource, current, "configured");
         }
         let call =
             Call::patch(format!("{path}{}", parameters(args)?), content_type, patch.to_string());
         match session.client().await?.object(call).await {
             Ok(changed) => {
-                return report(session, &args.write, resource, changed, "configured");
+                return reported(session, args, resource, changed, "configured");
             }
             Err(error) if attempt < ATTEMPTS && is_conflict(&error) => {
                 current = session.ask(resource, Call::get(path)).await?;
@@ -186,7 +244,7 @@ fn is_conflict(error: &anyhow::Error) -> bool {
 }
 
 /// The patch from `current` to the manifest, and its kind.
-fn patch(placed: &Placed, current: &Value) -> anyhow::Result<(Value, &'static str)> {
+pub(crate) fn patch(placed: &Placed, current: &Value) -> anyhow::Result<(Value, &'static str)> {
     let last = current.pointer("/metadata/annotations").and_then(|all| all.get(LAST_APPLIED));
     let last: Option<Value> = last
         .and_then(Value::as_str)
@@ -222,7 +280,7 @@ pub(crate) fn note_configuration(object: &mut Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn server_side(session: &Session, args: &ApplyArgs, placed: Placed) -> anyhow::Result<()> {
+async fn server_side(session: &Session, args: &ApplyArgs, placed: Placed) -> anyhow::Result<Value> {
     let Placed { source, object, resource, namespace, name } = placed;
     let manager = args.write.field_manager.as_deref().unwrap_or(SERVER_SIDE_MANAGER);
     let query = query(&[
@@ -235,8 +293,11 @@ async fn server_side(session: &Session, args: &ApplyArgs, placed: Placed) -> any
     let body = Bytes::from(object.to_string());
     let call = Call::patch(path, "application/apply-patch+yaml", body);
     let applied = session.ask(&resource, call).await;
-    let applied = applied.with_context(|| format!("error when applying \"{source}\""))?;
-    report(session, &args.write, &resource, applied, "serverside-applied")
+    let applied = match applied {
+        Err(error) if is_conflict(&error) => bail!("{error}\n{CONFLICT_ADVICE}"),
+        applied => applied.with_context(|| format!("error when applying \"{source}\""))?,
+    };
+    reported(session, args, &resource, applied, "serverside-applied")
 }
 
 #[cfg(test)]

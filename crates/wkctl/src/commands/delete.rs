@@ -61,55 +61,105 @@ pub(crate) struct DeleteArgs {
 }
 
 pub(crate) async fn run(session: &Session, args: DeleteArgs) -> anyhow::Result<()> {
-    let options = args.options()?;
     let ignore = args.ignore_not_found || args.all || !args.select.is_empty();
+    let deletion = Deletion {
+        options: args.options()?,
+        ignore_not_found: ignore,
+        pretend: args.write.dry_run()?,
+        output: args.write.output.clone(),
+        wait: args.wait && args.grace_period != 0,
+        timeout: timeout(&args.timeout)?,
+    };
     let named = select::named(session, &args.words, &args.files, &args.select, args.all).await?;
-    let (mut deleted, mut errors, mut any) = (Vec::new(), Vec::new(), false);
+    let mut objects = Vec::new();
     for (resource, namespace, name) in named {
-        let objects = match name {
-            Some(name) => vec![Found { resource, namespace, name, object: Value::Null }],
-            None => select::list(session, &resource, &args.select).await?,
-        };
-        for object in objects {
-            any = true;
-            match delete(session, &args, &options, &object).await {
-                Ok(Some(uid)) => deleted.push((object, uid)),
-                Ok(None) if ignore => {}
-                Ok(None) => unreachable!("what is missing is an error"),
-                Err(error) => errors.push(error),
-            }
+        match name {
+            Some(name) => objects.push(Found { resource, namespace, name, object: Value::Null }),
+            None => objects.extend(select::list(session, &resource, &args.select).await?),
         }
     }
-    if !any {
+    if objects.is_empty() {
         session.console.line("No resources found")?;
     }
+    all(session, &deletion, &objects).await
+}
+
+fn timeout(text: &str) -> anyhow::Result<Duration> {
+    let timeout = duration::parse(text)?;
+    Ok(if timeout.is_zero() { FOR_EVER } else { timeout })
+}
+
+/// How objects are deleted.
+#[derive(Debug)]
+pub(crate) struct Deletion {
+    /// The body of the requests.
+    options: Value,
+    ignore_not_found: bool,
+    pretend: DryRun,
+    output: Option<String>,
+    wait: bool,
+    timeout: Duration,
+}
+
+impl Deletion {
+    /// One that waits until the objects are gone, if they are there at all.
+    pub(crate) fn of(cascade: &str, grace_period: i64, timeout: &str) -> anyhow::Result<Self> {
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions",
+            "propagationPolicy": policy(cascade)?});
+        if grace_period >= 0 {
+            options["gracePeriodSeconds"] = json!(grace_period);
+        }
+        Ok(Self {
+            options,
+            ignore_not_found: true,
+            pretend: DryRun::No,
+            output: None,
+            wait: true,
+            timeout: self::timeout(timeout)?,
+        })
+    }
+}
+
+/// Deletes objects and waits until they are gone, if it is to be waited.
+pub(crate) async fn all(
+    session: &Session,
+    deletion: &Deletion,
+    objects: &[Found],
+) -> anyhow::Result<()> {
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for object in objects {
+        match delete(session, deletion, object).await {
+            Ok(Some(uid)) => deleted.push((object, uid)),
+            Ok(None) => {}
+            Err(error) => errors.push(error),
+        }
+    }
     session.console.flush()?;
-    let timeout = duration::parse(&args.timeout)?;
-    let timeout = if timeout.is_zero() { FOR_EVER } else { timeout };
-    let pretended = args.write.dry_run()? != DryRun::No;
-    if args.wait && !pretended && args.grace_period != 0 {
-        let deadline = Instant::now() + timeout;
+    if deletion.wait && deletion.pretend == DryRun::No {
+        let deadline = Instant::now() + deletion.timeout;
         for (object, uid) in deleted {
-            let gone = wait::until(session, &object, &Goal::Gone { uid }, deadline).await;
-            if let Err(error) = gone {
-                errors.push(error);
-            }
+            let gone = wait::until(session, object, &Goal::Gone { uid }, deadline).await;
+            errors.extend(gone.err());
         }
     }
     all_good(errors)
 }
 
+fn policy(cascade: &str) -> anyhow::Result<&'static str> {
+    Ok(match cascade {
+        "background" | "true" => "Background",
+        "foreground" => "Foreground",
+        "orphan" | "false" => "Orphan",
+        other => bail!(
+            "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+        ),
+    })
+}
+
 impl DeleteArgs {
     /// The body of the requests.
     fn options(&self) -> anyhow::Result<Value> {
-        let policy = match self.cascade.as_str() {
-            "background" | "true" => "Background",
-            "foreground" => "Foreground",
-            "orphan" | "false" => "Orphan",
-            other => bail!(
-                "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
-            ),
-        };
+        let policy = policy(&self.cascade)?;
         let mut options =
             json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy});
         let grace = match (self.now, self.force, self.grace_period) {
@@ -138,39 +188,32 @@ impl DeleteArgs {
 /// Deletes one object; the result is its uid, or `None` if it did not exist and that is fine.
 async fn delete(
     session: &Session,
-    args: &DeleteArgs,
-    options: &Value,
+    deletion: &Deletion,
     object: &Found,
 ) -> anyhow::Result<Option<String>> {
-    let immediate = options.get("gracePeriodSeconds").is_some_and(|seconds| seconds == 0);
+    let immediate = deletion.options.get("gracePeriodSeconds").is_some_and(|seconds| *seconds == 0);
     if immediate {
         session.console.warn(
             "Immediate deletion does not wait for confirmation that the running resource has been \
              terminated. The resource may continue to run on the cluster indefinitely.",
         );
     }
-    let answer = match args.write.dry_run()? {
-        DryRun::Client => session.ask(&object.resource, Call::get(object.path())).await,
-        DryRun::No | DryRun::Server => {
-            let call = Call::with(Method::DELETE, object.path(), options);
-            session.ask(&object.resource, call).await
-        }
+    let call = match deletion.pretend {
+        DryRun::Client => Call::get(object.path()),
+        DryRun::No | DryRun::Server => Call::with(Method::DELETE, object.path(), &deletion.options),
     };
-    let answer = if args.ignore_not_found || args.all || !args.select.is_empty() {
-        found(answer)?
-    } else {
-        Some(answer?)
-    };
+    let answer = session.ask(&object.resource, call).await;
+    let answer = if deletion.ignore_not_found { found(answer)? } else { Some(answer?) };
     let Some(answer) = answer else { return Ok(None) };
     let what = object.resource.singular_with_group();
     let done = if immediate { "force deleted" } else { "deleted" };
-    let suffix = match args.write.dry_run()? {
-        DryRun::No => "",
-        DryRun::Client => " (dry run)",
-        DryRun::Server => " (server dry run)",
+    let from = match object.namespace.as_str() {
+        namespace if object.resource.namespaced => format!(" from {namespace} namespace"),
+        _ => String::new(),
     };
-    match args.write.output.as_deref() {
-        None => session.console.line(format!("{what} \"{}\" {done}{suffix}", object.name))?,
+    let suffix = deletion.pretend.suffix();
+    match deletion.output.as_deref() {
+        None => session.console.line(format!("{what} {:?} {done}{from}{suffix}", object.name))?,
         Some("name") => session.console.line(object.named())?,
         Some(other) => bail!("unexpected -o output mode: {other}. We only support '-o name'"),
     }

@@ -53,7 +53,7 @@ pub(crate) async fn run(session: &Session, args: EditArgs) -> anyhow::Result<()>
 async fn edit(session: &Session, args: &EditArgs, object: Found) -> anyhow::Result<()> {
     let mut original = object.object.clone();
     hide_managed_fields(&mut original);
-    let mut text = yaml::text(&original)?;
+    let mut text = yaml::text(&original);
     let mut failure = String::new();
     loop {
         let edited = in_editor(session, &format!("{HEADER}{failure}{text}"))?;

@@ -1,9 +1,12 @@
 //! `exec` and `attach`: another program in a container, or the one that it runs.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use serde_json::Value;
 
 use super::streams::{self, Asked, Local, terminal};
+use crate::duration;
 use crate::error::hinted;
 use crate::kinds::text;
 use crate::manifest::{self, FileArgs};
@@ -24,6 +27,9 @@ pub(crate) struct TalkArgs {
     /// Print only what the program prints
     #[arg(short, long)]
     quiet: bool,
+    /// How long to wait for a pod to come, such as `1m`
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pod_running_timeout: String,
 }
 
 /// Arguments of `exec`.
@@ -53,7 +59,7 @@ pub(crate) struct AttachArgs {
 
 pub(crate) async fn exec(session: &Session, args: ExecArgs) -> anyhow::Result<()> {
     let from_file = match manifest::read(&args.files) {
-        _ if args.files.files.is_empty() => None,
+        _ if args.files.is_empty() => None,
         Ok(found) => found.into_iter().next(),
         Err(error) => return Err(error),
     };
@@ -74,7 +80,7 @@ pub(crate) async fn exec(session: &Session, args: ExecArgs) -> anyhow::Result<()
     if args.command.is_empty() {
         bail!("you must specify at least one command for the container");
     }
-    let pod = streams::pod(session, &word).await?;
+    let pod = streams::pod(session, &word, args.talk.patience()?).await?;
     streams::check_alive(&pod, "exec into")?;
     let container =
         streams::container(session, &pod, args.talk.container.as_deref(), args.talk.quiet)?;
@@ -92,7 +98,7 @@ pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Resul
     let [word] = args.words.as_slice() else {
         bail!("at least 1 argument is required for attach");
     };
-    let pod = streams::pod(session, word).await?;
+    let pod = streams::pod(session, word, args.talk.patience()?).await?;
     streams::check_alive(&pod, "attach to")?;
     let talk = &args.talk;
     let container = streams::container(session, &pod, talk.container.as_deref(), talk.quiet)?;
@@ -120,6 +126,14 @@ pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Resul
 }
 
 impl TalkArgs {
+    fn patience(&self) -> anyhow::Result<Duration> {
+        let patience = duration::parse(&self.pod_running_timeout)?;
+        if patience.is_zero() {
+            bail!("--pod-running-timeout must be higher than zero");
+        }
+        Ok(patience)
+    }
+
     /// Whether there is a terminal to use, if one is wanted.
     fn terminal(&self, session: &Session, wanted: bool) -> bool {
         if wanted && self.stdin && !terminal::is_present() {

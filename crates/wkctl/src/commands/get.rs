@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::select::{self, Found, SelectArgs};
 use crate::client::{Call, JSON, TABLE};
-use crate::error::{all_good, found};
+use crate::error::{Told, all_good, found};
 use crate::kinds::{Resource, query, text};
 use crate::manifest::FileArgs;
 use crate::output::jsonpath::Template;
@@ -62,6 +62,9 @@ pub(crate) struct GetArgs {
     /// How many objects to ask for at a time; 0 is all
     #[arg(long, value_name = "COUNT", default_value = "500")]
     chunk_size: u64,
+    /// Show this part of the objects, such as `status` or `scale`
+    #[arg(long, value_name = "NAME")]
+    subresource: Option<String>,
     /// Print what the server answers for this path
     #[arg(long, value_name = "PATH")]
     raw: Option<String>,
@@ -112,7 +115,7 @@ impl Get<'_> {
     async fn wanted(&self) -> anyhow::Result<Vec<Wanted>> {
         let (session, args) = (self.session, &self.args);
         let mut wanted: Vec<Wanted> = Vec::new();
-        if !args.files.files.is_empty() {
+        if !args.files.is_empty() {
             let none = SelectArgs::default();
             let named = select::named(session, &args.words, &args.files, &none, false).await?;
             for (resource, namespace, name) in named {
@@ -125,9 +128,20 @@ impl Get<'_> {
             return Ok(wanted);
         }
         if args.words.is_empty() {
-            bail!("you must specify the type of resource to get; `wkctl api-resources` lists them");
+            let texts = [
+                "You must specify the type of resource to get. Use \"wkctl api-resources\" for a \
+                 complete list of supported resources.\n",
+                "error: Required resource not specified.",
+                "Use \"wkctl explain <resource>\" for a detailed description of that resource \
+                 (e.g. wkctl explain pods).",
+                "See 'wkctl get -h' for help and examples",
+            ];
+            return Err(Told { texts: texts.map(str::to_owned).to_vec(), code: 1 }.into());
         }
         for Target { resource, names } in targets(session, &args.words).await? {
+            if names.is_empty() && args.subresource.is_some() {
+                bail!("subresource cannot be used when bulk resources are specified");
+            }
             if !names.is_empty() && !args.select.is_empty() {
                 bail!("name cannot be provided when a selector is specified");
             }
@@ -229,12 +243,18 @@ impl Get<'_> {
         }
     }
 
+    /// The path of an object, or of the part of it that is wanted.
+    fn path(&self, resource: &Resource, namespace: &str, name: &str) -> String {
+        let part = self.args.subresource.as_ref().map_or(String::new(), |part| format!("/{part}"));
+        format!("{}{part}", resource.object_path(namespace, name))
+    }
+
     /// The named objects as one table; those that cannot be had are in the errors.
     async fn table_of(&self, wanted: &Wanted, errors: &mut Vec<anyhow::Error>) -> Value {
         let query = query(&[("includeObject", self.include_object())]);
         let mut whole: Option<Value> = None;
         for (namespace, name) in &wanted.names {
-            let path = wanted.resource.object_path(namespace, name);
+            let path = self.path(&wanted.resource, namespace, name);
             let call = Call::get(format!("{path}{query}")).accept(TABLE);
             match (self.optional(self.session.ask(&wanted.resource, call).await), &mut whole) {
                 (Ok(Some(mut table)), Some(whole)) => append(whole, &mut table),
@@ -259,7 +279,7 @@ impl Get<'_> {
                 objects.extend(select::list(self.session, &wanted.resource, select).await?);
             }
             for (namespace, name) in &wanted.names {
-                let call = Call::get(wanted.resource.object_path(namespace, name));
+                let call = Call::get(self.path(&wanted.resource, namespace, name));
                 match self.optional(self.session.ask(&wanted.resource, call).await) {
                     Ok(Some(object)) => objects.push(Found::of(&wanted.resource, object)),
                     Ok(None) => {}

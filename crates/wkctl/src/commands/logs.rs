@@ -6,6 +6,7 @@ use futures::stream::FuturesUnordered;
 use serde_json::Value;
 
 use super::select::{self, Found, SelectArgs};
+use super::streams;
 use crate::client::Call;
 use crate::duration;
 use crate::error::{all_good, hinted};
@@ -59,6 +60,12 @@ pub(crate) struct LogsArgs {
     /// How many containers may be followed at once
     #[arg(long, value_name = "COUNT", default_value_t = 5)]
     max_log_requests: usize,
+    /// Of every pod of the workload
+    #[arg(long)]
+    all_pods: bool,
+    /// How long to wait for a pod to come, such as `1m`
+    #[arg(long, value_name = "DURATION", default_value = "20s")]
+    pod_running_timeout: String,
 }
 
 /// One container whose log is read.
@@ -144,9 +151,14 @@ impl LogsArgs {
             .iter()
             .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
             .collect();
-        let mut found = of_selector(session, &selector.join(",")).await?;
-        if found.is_empty() {
-            bail!("timed out waiting for the condition: {word} has no pods");
+        let patience = duration::parse(&self.pod_running_timeout)?;
+        let mut found = streams::pods_of(session, &selector.join(","), patience).await?;
+        if self.all_pods {
+            let mut sources = Vec::new();
+            for pod in found {
+                sources.extend(self.of_pod(session, pod, container)?);
+            }
+            return Ok(sources);
         }
         if found.len() > 1 {
             let name = &found[0].name;
@@ -219,7 +231,7 @@ impl LogsArgs {
     async fn read(&self, session: &Session, source: &Source) -> anyhow::Result<()> {
         let call = Call::get(self.path(source)?).accept("*/*");
         let mut lines = Lines::new(session.client().await?.stream(call).await?);
-        let prefix = if self.prefix {
+        let prefix = if self.prefix || self.all_pods {
             format!("[pod/{}/{}] ", source.pod.name, source.container)
         } else {
             String::new()

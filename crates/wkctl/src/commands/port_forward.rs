@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
@@ -12,6 +13,7 @@ use wk_streams::{ClientUpgrade, ForwardClient};
 
 use super::select::{self, Found};
 use super::streams;
+use crate::duration;
 use crate::kinds::text;
 use crate::session::Session;
 use crate::target::targets;
@@ -25,6 +27,9 @@ pub(crate) struct PortForwardArgs {
     /// Addresses to listen on; `localhost` is both 127.0.0.1 and its counterpart of IPv6
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',', default_value = "localhost")]
     address: Vec<String>,
+    /// How long to wait for a pod to come, such as `1m`
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pod_running_timeout: String,
 }
 
 /// A local port, 0 for any, and the port of the pod that it leads to.
@@ -39,7 +44,7 @@ pub(crate) async fn run(session: &Session, args: PortForwardArgs) -> anyhow::Res
     if words.is_empty() {
         bail!("TYPE/NAME and list of ports are required for port-forward");
     }
-    let (pod, service) = pod(session, word).await?;
+    let (pod, service) = pod(session, word, duration::parse(&args.pod_running_timeout)?).await?;
     let phase = text(&pod.object, "/status/phase");
     if phase != "Running" {
         bail!("unable to forward port because pod is not running. Current status={phase}");
@@ -65,18 +70,22 @@ pub(crate) async fn run(session: &Session, args: PortForwardArgs) -> anyhow::Res
 }
 
 /// The pod, and the service through which it was named.
-async fn pod(session: &Session, word: &str) -> anyhow::Result<(Found, Option<Value>)> {
+async fn pod(
+    session: &Session,
+    word: &str,
+    patience: Duration,
+) -> anyhow::Result<(Found, Option<Value>)> {
     let Some((_, name)) = word.split_once('/') else {
-        return Ok((streams::pod(session, word).await?, None));
+        return Ok((streams::pod(session, word, patience).await?, None));
     };
     let found = targets(session, &[word.to_owned()]).await?;
     let [target] = found.as_slice() else { bail!("malformed name {word}") };
     if target.resource.plural != "services" || !target.resource.group.is_empty() {
-        return Ok((streams::pod(session, word).await?, None));
+        return Ok((streams::pod(session, word, patience).await?, None));
     }
     let namespace = session.namespace().await?;
     let service = select::one(session, &target.resource, &namespace, name).await?;
-    let pod = streams::of_workload(session, &service).await?;
+    let pod = streams::of_workload(session, &service, patience).await?;
     Ok((pod, Some(service.object)))
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::create::{create, named};
+use super::create::{Creation, create, named};
 use super::writing::WriteArgs;
 use crate::error::hinted;
 use crate::manifest::Manifest;
@@ -38,6 +38,9 @@ pub(crate) struct RunArgs {
     /// The arguments are the command and not what is passed to it
     #[arg(long)]
     command: bool,
+    /// Note the configuration, so that `apply` can be used later
+    #[arg(long)]
+    save_config: bool,
     #[command(flatten)]
     write: WriteArgs,
     /// Arguments of the container
@@ -47,7 +50,15 @@ pub(crate) struct RunArgs {
 
 pub(crate) async fn run(session: &Session, args: RunArgs) -> anyhow::Result<()> {
     let manifest = Manifest { source: String::new(), object: args.pod()? };
-    create(session, &args.write, "strict", false, "kubectl-run", manifest).await
+    let creation = Creation {
+        write: &args.write,
+        validate: "strict",
+        save_config: args.save_config,
+        manager: "kubectl-run",
+        failed: "",
+        done: "created",
+    };
+    create(session, &creation, manifest).await
 }
 
 /// `a=b` as a pair.
@@ -99,6 +110,7 @@ impl RunArgs {
             "dnsPolicy": "ClusterFirst",
             "restartPolicy": self.restart,
         });
+        pod["status"] = json!({});
         Ok(pod)
     }
 }

@@ -30,6 +30,56 @@ impl SelectArgs {
     }
 }
 
+/// What commands that change objects are about.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct WhatArgs {
+    /// TYPE NAME..., or TYPE/NAME...
+    #[arg(value_name = "WHAT")]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Only objects whose labels match, such as `app=web,tier!=db`
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(crate) selector: Option<String>,
+}
+
+impl WhatArgs {
+    /// The objects; those that cannot be had are in the errors. `all` allows a type alone.
+    pub(crate) async fn objects(
+        &self,
+        session: &Session,
+        all: bool,
+    ) -> anyhow::Result<(Vec<Found>, Vec<anyhow::Error>)> {
+        let select = SelectArgs { selector: self.selector.clone(), ..SelectArgs::default() };
+        objects(session, &self.words, &self.files, &select, all).await
+    }
+
+    /// The objects of manifests, without asking a server for them.
+    pub(crate) async fn local(&self, session: &Session) -> anyhow::Result<Vec<Found>> {
+        let selector = self.selector.as_deref().map(wk_api::LabelSelector::parse).transpose()?;
+        let mut found = Vec::new();
+        for manifest in manifest::read(&self.files)? {
+            let placed = manifest::place_offline(session, manifest).await?;
+            let labels = placed.object.pointer("/metadata/labels").unwrap_or(&Value::Null);
+            if selector.as_ref().is_none_or(|selector| selector.matches(labels)) {
+                found.push(placed.into_found());
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Says that there is nothing to work on.
+pub(crate) async fn nothing_found(session: &Session, namespaced: bool) -> anyhow::Result<()> {
+    if namespaced {
+        let namespace = session.namespace().await?;
+        session.console.note(format!("No resources found in {namespace} namespace."));
+    } else {
+        session.console.note("No resources found");
+    }
+    Ok(())
+}
+
 /// An object and where it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -58,6 +108,24 @@ impl Found {
     pub(crate) fn named(&self) -> String {
         self.resource.named(&self.name)
     }
+
+    /// `deployments.apps "web"`.
+    pub(crate) fn quoted(&self) -> String {
+        format!("{} {:?}", self.resource.plural_with_group(), self.name)
+    }
+
+    /// Whether it is of this kind of Kubernetes' own.
+    pub(crate) fn is(&self, group: &str, kind: &str) -> bool {
+        self.resource.group == group && self.resource.kind == kind
+    }
+
+    /// The kind with its group: `ReplicaSet.apps`.
+    pub(crate) fn kind(&self) -> String {
+        match self.resource.group.as_str() {
+            "" => self.resource.kind.clone(),
+            group => format!("{}.{group}", self.resource.kind),
+        }
+    }
 }
 
 /// The namespace that lists of a resource are taken from; `None` for the cluster or all namespaces.
@@ -79,7 +147,17 @@ pub(crate) async fn list(
     select: &SelectArgs,
 ) -> anyhow::Result<Vec<Found>> {
     let namespace = list_namespace(session, resource, select).await?;
-    let path = resource.path(namespace.as_deref());
+    list_in(session, resource, namespace.as_deref(), select).await
+}
+
+/// All objects of a resource in a namespace, or in all of them, that are selected.
+pub(crate) async fn list_in(
+    session: &Session,
+    resource: &Resource,
+    namespace: Option<&str>,
+    select: &SelectArgs,
+) -> anyhow::Result<Vec<Found>> {
+    let path = resource.path(namespace);
     let mut objects = Vec::new();
     let mut token: Option<String> = None;
     loop {
@@ -153,7 +231,7 @@ pub(crate) async fn named(
     all: bool,
 ) -> anyhow::Result<Vec<(Resource, String, Option<String>)>> {
     let mut named = Vec::new();
-    if !files.files.is_empty() {
+    if !files.is_empty() {
         if !words.is_empty() {
             bail!("when files are given, no resource may be given by argument too");
         }

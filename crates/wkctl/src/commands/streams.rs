@@ -2,21 +2,29 @@
 
 pub(super) mod terminal;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use http::HeaderMap;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::Instant;
 use wk_streams::{ClientUpgrade, Outcome, RemoteClient, Size, StreamSet};
 
 use super::select::{self, Found, SelectArgs};
-use crate::client::Switched;
+use crate::client::{Call, JSON, Switched};
 use crate::error::Exited;
-use crate::kinds::{Resource, built_in, encoded, text};
+use crate::kinds::{Resource, built_in, encoded, query, text};
 use crate::session::Session;
 use crate::target::targets;
+use crate::watch::Watch;
 
 /// The pod that a word means: its name, `TYPE/NAME` of it, or of what selects pods.
-pub(super) async fn pod(session: &Session, word: &str) -> anyhow::Result<Found> {
+pub(super) async fn pod(
+    session: &Session,
+    word: &str,
+    patience: Duration,
+) -> anyhow::Result<Found> {
     let pods = built_in("pods").context("pods are built in")?;
     let namespace = session.namespace().await?;
     let Some((_, name)) = word.split_once('/') else {
@@ -28,7 +36,7 @@ pub(super) async fn pod(session: &Session, word: &str) -> anyhow::Result<Found> 
     if is_pods(&target.resource) {
         return Ok(object);
     }
-    of_workload(session, &object).await
+    of_workload(session, &object, patience).await
 }
 
 pub(super) fn is_pods(resource: &Resource) -> bool {
@@ -36,8 +44,11 @@ pub(super) fn is_pods(resource: &Resource) -> bool {
 }
 
 /// The pod of a workload or service that is fittest: one that runs before one that does not.
-pub(super) async fn of_workload(session: &Session, object: &Found) -> anyhow::Result<Found> {
-    let pods = built_in("pods").context("pods are built in")?;
+pub(super) async fn of_workload(
+    session: &Session,
+    object: &Found,
+    patience: Duration,
+) -> anyhow::Result<Found> {
     let labels = object.object.pointer("/spec/selector/matchLabels");
     let labels = labels.or_else(|| object.object.pointer("/spec/selector"));
     let Some(labels) = labels.and_then(Value::as_object).filter(|labels| !labels.is_empty()) else {
@@ -46,14 +57,51 @@ pub(super) async fn of_workload(session: &Session, object: &Found) -> anyhow::Re
     let pairs = labels.iter();
     let pairs: Vec<String> =
         pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
-    let select = SelectArgs { selector: Some(pairs.join(",")), ..SelectArgs::default() };
-    let found = select::list(session, &pods, &select).await?;
+    let found = pods_of(session, &pairs.join(","), patience).await?;
     let best = found.into_iter().min_by_key(|pod| {
         let running = text(&pod.object, "/status/phase") == "Running";
         let leaving = pod.object.pointer("/metadata/deletionTimestamp").is_some();
         (leaving, !running, pod.name.clone())
     });
     best.with_context(|| format!("no pods found for {}", object.named()))
+}
+
+/// The pods that a selector selects; if there are none, the first one that comes in time.
+pub(super) async fn pods_of(
+    session: &Session,
+    selector: &str,
+    patience: Duration,
+) -> anyhow::Result<Vec<Found>> {
+    let pods = built_in("pods").context("pods are built in")?;
+    let deadline = Instant::now() + patience;
+    let select = SelectArgs { selector: Some(selector.to_owned()), ..SelectArgs::default() };
+    let namespace = session.namespace().await?;
+    let root = pods.path(Some(&namespace));
+    let wait = async {
+        loop {
+            let selected = query(&[("labelSelector", Some(selector))]);
+            let list = session.ask(&pods, Call::get(format!("{root}{selected}"))).await?;
+            let revision = text(&list, "/metadata/resourceVersion");
+            if list.pointer("/items/0").is_some() {
+                return select::list(session, &pods, &select).await;
+            }
+            let watched = query(&[
+                ("watch", Some("true")),
+                ("labelSelector", Some(selector)),
+                ("resourceVersion", Some(revision)),
+            ]);
+            let client = session.client().await?;
+            let mut watch = Watch::start(client, format!("{root}{watched}"), JSON).await?;
+            // A server ends watches from time to time; then there is another look.
+            while let Some(change) = watch.next().await? {
+                if matches!(change.event.as_str(), "ADDED" | "MODIFIED") {
+                    return Ok(vec![Found::of(&pods, change.object)]);
+                }
+            }
+        }
+    };
+    let first = tokio::time::timeout_at(deadline, wait).await;
+    first.unwrap_or_else(|_| bail!("timed out waiting for the condition"))
 }
 
 /// The container that is meant; who does not say so is told which one it is.

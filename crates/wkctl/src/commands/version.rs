@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session, args: VersionArgs) -> anyhow::Result<
             }
         }
         Some("json") => session.console.line(serde_json::to_string_pretty(&report)?)?,
-        Some("yaml") => session.console.print(yaml::text(&report)?)?,
+        Some("yaml") => session.console.print(yaml::text(&report))?,
         Some(_) => bail!("--output must be 'yaml' or 'json'"),
     }
     // What is known is printed, whether or not there is a server.

@@ -1,18 +1,20 @@
 //! `wait`: until a condition holds, an object is gone, or a field has a value.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::following::Following;
 use super::select::{self, Found, SelectArgs};
-use crate::client::{Call, JSON};
+use super::writing;
 use crate::duration;
-use crate::error::{StatusError, all_good, hinted};
-use crate::kinds::{query, text};
+use crate::error::{all_good, hinted};
+use crate::kinds::text;
 use crate::manifest::FileArgs;
 use crate::output::jsonpath::{Template, plain};
 use crate::session::Session;
-use crate::watch::{Pauses, Watch};
 
 /// Arguments of `wait`.
 #[derive(Debug, clap::Args)]
@@ -27,13 +29,14 @@ pub(crate) struct WaitArgs {
     /// All objects of the type
     #[arg(long)]
     all: bool,
-    /// condition=NAME[=VALUE], delete, create, or jsonpath={PATH}[=VALUE]
+    /// condition=NAME[=VALUE], delete, create, or jsonpath={PATH}[=VALUE]; several are waited for
+    /// one after the other
     #[arg(long = "for", value_name = "WHAT")]
-    goal: String,
+    goals: Vec<String>,
     /// How long to wait for each object, such as `1m`; 0 looks once
-    #[arg(long, default_value = "30s")]
+    #[arg(long, default_value = "30s", allow_hyphen_values = true)]
     timeout: String,
-    /// Print names only
+    /// Print the objects in this format instead of a line, such as `name`
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<String>,
 }
@@ -129,142 +132,113 @@ fn holds(object: &Value, name: &str, value: &str) -> bool {
 }
 
 pub(crate) async fn run(session: &Session, args: WaitArgs) -> anyhow::Result<()> {
-    let goal = Goal::parse(&args.goal)?;
-    let timeout = duration::parse(&args.timeout)?;
-    let named = select::named(session, &args.words, &args.files, &args.select, args.all).await?;
-    let (mut objects, mut errors) = (Vec::new(), Vec::new());
-    for (resource, namespace, name) in named {
-        match name {
-            Some(name) => {
-                objects.push(Found { resource, namespace, name, object: Value::Null });
-            }
-            None => objects.extend(select::list(session, &resource, &args.select).await?),
-        }
+    if args.goals.is_empty() {
+        bail!("unrecognized condition: []");
     }
-    if objects.is_empty() && !matches!(goal, Goal::Gone { .. }) {
-        bail!("no matching resources found");
-    }
-    for object in objects {
-        let goal = match &goal {
-            Goal::Gone { .. } => {
-                Goal::Gone { uid: text(&object.object, "/metadata/uid").to_owned() }
-            }
-            other => other.clone(),
-        };
-        match until(session, &object, &goal, Instant::now() + timeout).await {
-            Ok(()) if args.output.as_deref() == Some("name") => {
-                session.console.line(object.named())?;
-            }
-            Ok(()) => session.console.line(format!("{} condition met", object.named()))?,
-            Err(error) => errors.push(error),
+    let goals: Vec<Goal> =
+        args.goals.iter().map(|goal| Goal::parse(goal)).collect::<anyhow::Result<_>>()?;
+    // As with kubectl, less than nothing is for ever: a week.
+    let timeout = match args.timeout.strip_prefix('-') {
+        Some(_) => Duration::from_hours(7 * 24),
+        None => duration::parse(&args.timeout)?,
+    };
+    let mut errors = Vec::new();
+    for goal in &goals {
+        errors.extend(args.wait(session, goal, timeout).await.err());
+        if !errors.is_empty() {
+            break;
         }
-        session.console.flush()?;
     }
     all_good(errors)
 }
 
-/// Waits until an object is as it should be.
+impl WaitArgs {
+    async fn wait(&self, session: &Session, goal: &Goal, timeout: Duration) -> anyhow::Result<()> {
+        let named =
+            select::named(session, &self.words, &self.files, &self.select, self.all).await?;
+        let (mut objects, mut errors) = (Vec::new(), Vec::new());
+        for (resource, namespace, name) in named {
+            match name {
+                Some(name) => {
+                    objects.push(Found { resource, namespace, name, object: Value::Null });
+                }
+                None => objects.extend(select::list(session, &resource, &self.select).await?),
+            }
+        }
+        if objects.is_empty() && !matches!(goal, Goal::Gone { .. }) {
+            bail!("no matching resources found");
+        }
+        for object in objects {
+            let goal = match goal {
+                Goal::Gone { .. } => {
+                    Goal::Gone { uid: text(&object.object, "/metadata/uid").to_owned() }
+                }
+                other => other.clone(),
+            };
+            match until(session, &object, &goal, Instant::now() + timeout).await {
+                // What was never there is not worth a word.
+                Ok(false) if matches!(goal, Goal::Gone { .. }) => {}
+                Ok(_) => self.tell(session, &object).await?,
+                Err(error) => errors.push(error),
+            }
+            session.console.flush()?;
+        }
+        all_good(errors)
+    }
+
+    async fn tell(&self, session: &Session, object: &Found) -> anyhow::Result<()> {
+        let console = &session.console;
+        match self.output.as_deref() {
+            None => Ok(console.line(format!("{} condition met", object.named()))?),
+            Some("name") => Ok(console.line(object.named())?),
+            Some(format) => {
+                let now = select::one(session, &object.resource, &object.namespace, &object.name);
+                writing::show(session, format, false, &object.resource, now.await?.object)
+            }
+        }
+    }
+}
+
+/// Waits until an object is as it should be; the result is whether it existed at first.
 pub(crate) async fn until(
     session: &Session,
     object: &Found,
     goal: &Goal,
     deadline: Instant,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     // The first look is always taken, however short the time.
-    let first = look(session, object, goal).await?;
-    let Some(revision) = first else { return Ok(()) };
-    let watched = tokio::time::timeout_at(deadline, follow(session, object, goal, revision)).await;
-    watched.unwrap_or_else(|_| {
-        Err(hinted(
-            format!(
-                "timed out waiting for the condition on {}/{}",
-                object.resource.plural_with_group(),
-                object.name
-            ),
-            format!("`wkctl describe {}` may say why", object.named()),
-        ))
-    })
-}
-
-fn selection(object: &Found) -> String {
-    format!("metadata.name={}", object.name)
-}
-
-/// Looks at the object; `None` if it is as it should be, else the revision to watch from.
-async fn look(session: &Session, object: &Found, goal: &Goal) -> anyhow::Result<Option<String>> {
-    let path = object.resource.path(Some(&object.namespace));
-    let query = query(&[("fieldSelector", Some(&selection(object)))]);
-    let list = session.ask(&object.resource, Call::get(format!("{path}{query}"))).await?;
-    let item = list.pointer("/items/0");
-    if goal.is_met(item) {
-        return Ok(None);
+    let (mut following, now) = Following::start(session, object).await?;
+    if goal.is_met(now.as_ref()) {
+        return Ok(now.is_some());
     }
-    if item.is_none() && !matches!(goal, Goal::Exists) {
+    if now.is_none() && !matches!(goal, Goal::Exists) {
         // The GET fails with the words for an object that is missing.
         select::one(session, &object.resource, &object.namespace, &object.name).await?;
     }
-    Ok(Some(text(&list, "/metadata/resourceVersion").to_owned()))
-}
-
-async fn follow(
-    session: &Session,
-    object: &Found,
-    goal: &Goal,
-    mut revision: String,
-) -> anyhow::Result<()> {
-    let path = object.resource.path(Some(&object.namespace));
-    let mut pauses = Pauses::default();
-    loop {
-        let query = query(&[
-            ("watch", Some("true")),
-            ("resourceVersion", Some(&revision)),
-            ("fieldSelector", Some(&selection(object))),
-        ]);
-        let before = revision.clone();
-        let client = session.client().await?;
-        let watch = Watch::start(client, format!("{path}{query}"), JSON).await;
-        match changes(watch, goal, &mut revision).await {
-            Ok(true) => return Ok(()),
-            // The server ends watches from time to time.
-            Ok(false) => pauses.after(revision != before).await,
-            Err(error) if is_expired(&error) => match look(session, object, goal).await? {
-                None => return Ok(()),
-                Some(latest) => revision = latest,
+    let changes = async {
+        loop {
+            let next = following.next().await?;
+            if goal.is_met(next.as_ref()) {
+                return Ok(true);
+            }
+            if next.is_none() && !matches!(goal, Goal::Exists) {
+                return Err(hinted(
+                    format!("{} was deleted before the condition was met", object.name),
+                    "`--for=delete` waits for deletions",
+                ));
+            }
+        }
+    };
+    tokio::time::timeout_at(deadline, changes).await.unwrap_or_else(|_| {
+        let what = format!("{}/{}", object.resource.plural, object.name);
+        Err(hinted(
+            match goal {
+                Goal::Exists => "timed out waiting for the condition".to_owned(),
+                _ => format!("timed out waiting for the condition on {what}"),
             },
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Reads a watch until the goal is met; `false` if it ends before.
-async fn changes(
-    watch: anyhow::Result<Watch>,
-    goal: &Goal,
-    revision: &mut String,
-) -> anyhow::Result<bool> {
-    let mut watch = watch?;
-    while let Some(change) = watch.next().await? {
-        let latest = text(&change.object, "/metadata/resourceVersion");
-        if !latest.is_empty() {
-            latest.clone_into(revision);
-        }
-        let object = (change.event != "DELETED").then_some(&change.object);
-        if change.event != "BOOKMARK" && goal.is_met(object) {
-            return Ok(true);
-        }
-        if object.is_none() && !matches!(goal, Goal::Exists) {
-            let name = text(&change.object, "/metadata/name");
-            return Err(hinted(
-                format!("{name} was deleted before the condition was met"),
-                "`--for=delete` waits for deletions",
-            ));
-        }
-    }
-    Ok(false)
-}
-
-fn is_expired(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<StatusError>().is_some_and(|status| status.code == 410)
+            format!("`wkctl describe {}` may say why", object.named()),
+        ))
+    })
 }
 
 #[cfg(test)]

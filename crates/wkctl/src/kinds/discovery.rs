@@ -39,6 +39,10 @@ fn resources(groups: &Value) -> Vec<Resource> {
                     continue;
                 }
                 let kind = text(resource, "/responseKind/kind");
+                // What has no kind is there for its parts only.
+                if kind.is_empty() {
+                    continue;
+                }
                 let version = text(version, "/version");
                 found.push(Resource {
                     group: group_name.to_owned(),
@@ -77,7 +81,8 @@ mod tests {
                 "resource": "widgets", "responseKind": {"kind": "Widget"},
                 "scope": "Namespaced", "singularResource": "widget", "shortNames": ["wd"],
                 "categories": ["all"], "verbs": ["get", "list"]}]},
-            {"version": "v1", "resources": [{"resource": "widgets", "scope": "Namespaced"}]},
+            {"version": "v1", "resources": [{"resource": "widgets", "scope": "Namespaced",
+                "responseKind": {"kind": "Widget"}}, {"resource": "parts"}]},
         ]}]});
         let found = resources(&groups);
         assert_eq!(found.len(), 1, "{found:?}");

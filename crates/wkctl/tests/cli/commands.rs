@@ -208,7 +208,7 @@ fn documents_are_printed_in_every_format() {
     server.run("get pods -o custom-columns=N:.metadata.name --no-headers").prints("web\n");
     server.run("get pods -o yaml").prints(
         "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n\
-         kind: List\nmetadata:\n  resourceVersion: ''\n",
+         kind: List\nmetadata:\n  resourceVersion: \"\"\n",
     );
     let json: Value = serde_json::from_str(&server.run("get pod web -o json").out).unwrap();
     assert_eq!(json, pod());
@@ -269,14 +269,16 @@ fn waiting_ends_with_the_condition() {
 #[test]
 fn deleting_waits_until_the_object_is_gone() {
     let server = changing(&[("MODIFIED", "Running"), ("DELETED", "Running")]);
-    server.run("delete pod web").prints("pod \"web\" deleted\n");
+    server.run("delete pod web").prints("pod \"web\" deleted from default namespace\n");
     let calls = server.calls();
     assert_eq!(calls, [format!("DELETE {PODS}/web"), format!("GET {PODS}"), format!("GET {PODS}")]);
     assert_eq!(server.asked()[0].body["propagationPolicy"], "Background");
-    server.run("delete pod web --wait=false --now").prints("pod \"web\" deleted\n");
+    server
+        .run("delete pod web --wait=false --now")
+        .prints("pod \"web\" deleted from default namespace\n");
     assert_eq!(server.asked().pop().unwrap().body["gracePeriodSeconds"], 1);
     let run = server.run("delete pod web --force");
-    run.prints("pod \"web\" force deleted\n");
+    run.prints("pod \"web\" force deleted from default namespace\n");
     assert!(run.err.starts_with("Warning: Immediate deletion does not wait"), "{run:?}");
 }
 
@@ -341,12 +343,12 @@ fn labels_and_patches_change_objects() {
         pod["metadata"]["resourceVersion"] = asked.method.clone().into();
         pod.into()
     });
-    server.run("label pod web tier=a app-").prints("pod/web labeled\n");
+    server.run("label pod web tier=abc app-").prints("pod/web labeled\n");
     let asked = server.asked().pop().unwrap();
-    assert_eq!(asked.body["metadata"]["labels"], json!({"tier": "a", "app": null}));
+    assert_eq!(asked.body["metadata"]["labels"], json!({"tier": "abc", "app": null}));
     server
         .run("label pod web app=x")
-        .fails("error: pod/web: 'app' already has a value (web), and --overwrite is false\n");
+        .fails("error: 'app' already has a value (web), and --overwrite is false\n");
     server.run("annotate pod/web a=b").prints("pod/web annotated\n");
     server.run("patch pod web -p {\"spec\":{}} --type=merge").prints("pod/web patched\n");
     assert_eq!(server.asked().pop().unwrap().content_type, "application/merge-patch+json");

@@ -6,3 +6,5 @@ mod commands;
 mod connections;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod verbs;

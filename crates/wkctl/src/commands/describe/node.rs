@@ -2,10 +2,12 @@
 
 use anyhow::Context as _;
 use serde_json::Value;
+use wk_api::Quantity;
 
-use super::pod::items;
+use super::template::{is_true, items, or, time, value};
 use super::text::Text;
 use super::{head, metadata};
+use crate::client::Call;
 use crate::commands::events::age;
 use crate::commands::select::{self, Found, SelectArgs};
 use crate::kinds::{built_in, text};
@@ -13,6 +15,8 @@ use crate::output::jsonpath::plain;
 use crate::session::Session;
 
 const ROLE: &str = "node-role.kubernetes.io/";
+/// What pods ask of nodes, in the order in which it is shown.
+const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 /// The pods of a node that have not ended.
 pub(super) async fn pods(session: &Session, node: &str) -> anyhow::Result<Vec<Found>> {
@@ -26,48 +30,84 @@ pub(super) async fn pods(session: &Session, node: &str) -> anyhow::Result<Vec<Fo
     select::list(session, &pods, &select).await
 }
 
-pub(super) fn describe(out: &mut Text, node: &Value, pods: &[Found]) {
+/// The node's sign of life.
+pub(super) async fn lease(session: &Session, node: &str) -> anyhow::Result<Value> {
+    let leases = built_in("leases").context("leases are built in")?;
+    session.ask(&leases, Call::get(leases.object_path("kube-node-lease", node))).await
+}
+
+pub(super) fn describe(out: &mut Text, node: &Value, pods: &[Found], lease: Option<&Value>) {
     head(out, node);
     let labels = node.pointer("/metadata/labels").and_then(Value::as_object);
     let roles: Vec<&str> =
         labels.into_iter().flatten().filter_map(|(label, _)| label.strip_prefix(ROLE)).collect();
-    let roles = roles.join(",");
-    out.pair(0, "Roles:", if roles.is_empty() { "<none>" } else { &roles });
+    out.pair(0, "Roles:", or(&roles.join(","), "<none>"));
     metadata(out, node);
-    out.pair(0, "CreationTimestamp:", text(node, "/metadata/creationTimestamp"));
+    out.pair(0, "CreationTimestamp:", time(node, "/metadata/creationTimestamp"));
     let taints: Vec<String> = items(node, "/spec/taints").map(taint).collect();
-    let taints = taints.join("\n");
-    out.pair(0, "Taints:", if taints.is_empty() { "<none>" } else { &taints });
-    let unschedulable = node.pointer("/spec/unschedulable").is_some_and(|value| value == true);
-    out.pair(0, "Unschedulable:", unschedulable.to_string());
-    out.line(0, "Conditions:");
-    out.row(1, ["Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message"]);
-    out.row(1, ["----", "------", "-----------------", "------------------", "------", "-------"]);
-    for condition in items(node, "/status/conditions") {
-        let fields = [
-            "/type",
-            "/status",
-            "/lastHeartbeatTime",
-            "/lastTransitionTime",
-            "/reason",
-            "/message",
-        ];
-        out.row(1, fields.map(|field| text(condition, field)));
+    out.list(0, "Taints:", &taints);
+    out.pair(0, "Unschedulable:", is_true(node, "/spec/unschedulable").to_string());
+    out.line(0, "Lease:");
+    match lease {
+        None => out.pair(1, "HolderIdentity:", "<unset>"),
+        Some(lease) => {
+            out.pair(1, "HolderIdentity:", or(text(lease, "/spec/holderIdentity"), "<unset>"));
+            for (title, field) in
+                [("AcquireTime:", "/spec/acquireTime"), ("RenewTime:", "/spec/renewTime")]
+            {
+                out.pair(1, title, or(&time(lease, field), "<unset>"));
+            }
+        }
+    }
+    state(out, node);
+    system(out, node);
+    out.line(0, format!("Non-terminated Pods:\t({} in total)", pods.len()));
+    load(out, node, pods);
+}
+
+fn state(out: &mut Text, node: &Value) {
+    if items(node, "/status/conditions").next().is_some() {
+        out.line(0, "Conditions:");
+        out.header(
+            1,
+            &["Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message"],
+        );
+    }
+    for one in items(node, "/status/conditions") {
+        out.line(
+            1,
+            format!(
+                "{} \t{} \t{} \t{} \t{} \t{}",
+                text(one, "/type"),
+                text(one, "/status"),
+                time(one, "/lastHeartbeatTime"),
+                time(one, "/lastTransitionTime"),
+                text(one, "/reason"),
+                text(one, "/message")
+            ),
+        );
     }
     out.line(0, "Addresses:");
     for address in items(node, "/status/addresses") {
         out.pair(1, &format!("{}:", text(address, "/type")), text(address, "/address"));
     }
     for (title, field) in [("Capacity:", "capacity"), ("Allocatable:", "allocatable")] {
-        out.line(0, title);
         let resources = node.pointer(&format!("/status/{field}")).and_then(Value::as_object);
+        if resources.is_some() {
+            out.line(0, title);
+        }
         for (name, value) in resources.into_iter().flatten() {
             out.pair(1, &format!("{name}:"), plain(value));
         }
     }
+}
+
+fn system(out: &mut Text, node: &Value) {
     out.line(0, "System Info:");
     let info = [
         ("Machine ID:", "machineID"),
+        ("System UUID:", "systemUUID"),
+        ("Boot ID:", "bootID"),
         ("Kernel Version:", "kernelVersion"),
         ("OS Image:", "osImage"),
         ("Operating System:", "operatingSystem"),
@@ -79,13 +119,81 @@ pub(super) fn describe(out: &mut Text, node: &Value, pods: &[Found]) {
         out.pair(1, title, text(node, &format!("/status/nodeInfo/{field}")));
     }
     out.pair_if(0, "PodCIDR:", text(node, "/spec/podCIDR"));
-    out.line(0, format!("Non-terminated Pods: ({} in total)", pods.len()));
-    out.row(1, ["Namespace", "Name", "Phase", "Age"]);
-    out.row(1, ["---------", "----", "-----", "---"]);
+    let ranges: Vec<String> = items(node, "/spec/podCIDRs").map(plain).collect();
+    out.pair_if(0, "PodCIDRs:", &ranges.join(","));
+    out.pair_if(0, "ProviderID:", text(node, "/spec/providerID"));
+}
+
+/// A quantity in an object; nothing counts as zero.
+fn quantity(object: &Value, pointer: &str) -> Quantity {
+    Quantity::parse(&value(object, pointer)).unwrap_or(Quantity::ZERO)
+}
+
+/// What a pod asks for, or is limited to: all containers at once, or one that initialises it.
+fn needed(pod: &Value, list: &str, resource: &str) -> Quantity {
+    let pointer = format!("/resources/{list}/{resource}");
+    let own = |container: &Value| quantity(container, &pointer);
+    let mut total: Quantity = items(pod, "/spec/containers").map(own).sum();
+    let mut lasting = Quantity::ZERO;
+    let mut peak = Quantity::ZERO;
+    for container in items(pod, "/spec/initContainers") {
+        if text(container, "/restartPolicy") == "Always" {
+            lasting += own(container);
+            peak = peak.max(lasting);
+        } else {
+            peak = peak.max(lasting + own(container));
+        }
+    }
+    total = (total + lasting).max(peak);
+    if pod.pointer(&format!("/spec{pointer}")).is_some() {
+        total = quantity(pod, &format!("/spec{pointer}"));
+    }
+    if list == "requests" || !total.is_zero() {
+        total += quantity(pod, &format!("/spec/overhead/{resource}"));
+    }
+    total
+}
+
+/// An amount and which part of a node that is.
+fn share(amount: Quantity, node: &Value, resource: &str) -> String {
+    let whole = quantity(node, &format!("/status/allocatable/{resource}"));
+    let percent =
+        if whole.is_zero() { 0.0 } else { (amount.as_f64() / whole.as_f64() * 100.0).trunc() };
+    format!("{amount} ({percent}%)")
+}
+
+fn load(out: &mut Text, node: &Value, pods: &[Found]) {
+    let names = ["CPU Requests", "CPU Limits", "Memory Requests", "Memory Limits", "Age"];
+    out.line(1, format!("Namespace\tName\t\t{}", names.join("\t")));
+    let lines = names.map(|name| "-".repeat(name.len()));
+    out.line(1, format!("---------\t----\t\t{}", lines.join("\t")));
     for pod in pods {
+        let cell =
+            |list: &str, resource: &str| share(needed(&pod.object, list, resource), node, resource);
         let created = wk_api::parse_time(text(&pod.object, "/metadata/creationTimestamp"));
-        let phase = text(&pod.object, "/status/phase");
-        out.row(1, [pod.namespace.as_str(), &pod.name, phase, &age(created)]);
+        out.line(
+            1,
+            format!(
+                "{}\t{}\t\t{}\t{}\t{}\t{}\t{}",
+                pod.namespace,
+                pod.name,
+                cell("requests", "cpu"),
+                cell("limits", "cpu"),
+                cell("requests", "memory"),
+                cell("limits", "memory"),
+                age(created)
+            ),
+        );
+    }
+    out.line(0, "Allocated resources:");
+    out.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
+    out.header(1, &["Resource", "Requests", "Limits"]);
+    for resource in RESOURCES {
+        let total = |list: &str| -> String {
+            let all = pods.iter().map(|pod| needed(&pod.object, list, resource)).sum();
+            share(all, node, resource)
+        };
+        out.row(1, [resource, &total("requests"), &total("limits")]);
     }
 }
 
