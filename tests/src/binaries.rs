@@ -11,8 +11,10 @@ fn profile_folder() -> PathBuf {
     own.ancestors().nth(2).expect("tests run from `target/PROFILE/deps`").to_owned()
 }
 
+/// A program in the folder that `WK_PROGRAMS` names, else from the same build as the test.
 fn built(name: &str) -> PathBuf {
-    let path = profile_folder().join(name);
+    let folder = env::var_os("WK_PROGRAMS").map_or_else(profile_folder, PathBuf::from);
+    let path = folder.join(name);
     assert!(
         path.exists(),
         "`{}` is missing: build it with `cargo build --release` first",

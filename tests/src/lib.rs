@@ -3,14 +3,17 @@
 //! A test starts its own cluster in a temporary folder, on free ports and in a pod range that no
 //! other test uses at the time, and everything it started ends with it.
 
+mod agent;
 mod api_client;
 mod binaries;
+pub mod chaos;
 mod cluster;
 mod command;
 mod control_plane;
 mod http;
 mod pod_range;
 mod process;
+mod side_by_side;
 mod stock;
 mod table;
 mod tools;
@@ -23,7 +26,8 @@ pub use control_plane::ControlPlane;
 pub use http::{HttpAnswer, http_get};
 pub use pod_range::PodRange;
 pub use process::Daemon;
-pub use stock::Kubectl;
+pub use side_by_side::SideBySide;
+pub use stock::{Kubectl, words};
 pub use table::matches;
 pub use tools::{client_file, run_javascript, run_python, tool};
 

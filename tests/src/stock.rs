@@ -158,8 +158,8 @@ impl Kubectl<'_> {
     }
 }
 
-/// The words of a command line.
-fn words(line: &str) -> Vec<String> {
+/// The words of a command line: parted by spaces, and kept together by single quotes.
+pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;

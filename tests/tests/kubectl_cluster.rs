@@ -202,8 +202,6 @@ fn kubectl_says_what_is_not_there_as_it_does_with_kubernetes() {
     let cluster = Cluster::start();
     Kubectl::each(&cluster, |kubectl| {
         kubectl.refuses(&[
-            ("top nodes", "error: Metrics API not available"),
-            ("top pods", "error: Metrics API not available"),
             ("logs absent", "..."),
             ("exec absent -- ls", "Error from server (NotFound): pods \"absent\" not found"),
             (

@@ -55,6 +55,36 @@ fn a_second_node_joins_and_runs_pods() {
 }
 
 #[test]
+fn what_a_node_uses_is_told_while_it_can_be_reached() {
+    let cluster = Cluster::start();
+    let image = cluster.push_example("ticker");
+    let (mut agent, _folder) = agent(&cluster, &token(&cluster), "node-2");
+    cluster.apply(&format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: there}}\nspec:\n  \
+         nodeSelector: {{kubernetes.io/hostname: node-2}}\n  containers:\n  \
+         - {{name: ticker, image: \"{image}\"}}\n"
+    ));
+    cluster.ready_pod("there");
+    let measured = |nodes: &[&str], pods: &[&str]| {
+        eventually(&format!("what {nodes:?} and {pods:?} use is told"), || {
+            let names = |what: &str| -> Vec<String> {
+                let path = format!("/apis/metrics.k8s.io/v1beta1/{what}");
+                let list = cluster.kubectl(&["get", "--raw", &path]).json();
+                let items = list["items"].as_array().unwrap().iter();
+                items.map(|one| one["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+            };
+            (names("nodes") == nodes && names("pods") == pods).then_some(())
+        });
+    };
+    measured(&["node-1", "node-2"], &["there"]);
+    agent.kill();
+    measured(&["node-1"], &[]);
+    let gone = cluster.kubectl(&["top", "pod", "there"]).refused();
+    let expected = "podmetrics.metrics.k8s.io \"default/there\" not found";
+    assert!(gone.contains(expected), "{gone}");
+}
+
+#[test]
 fn a_wrong_token_is_refused_with_its_reason() {
     let cluster = Cluster::start();
     let token = token(&cluster);
