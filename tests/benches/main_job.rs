@@ -5,8 +5,8 @@
 //! - start to ready, with an empty data folder;
 //! - the start of the `wkctl apply` process to the first 200 of `hello-http`, polled each
 //!   millisecond, with the compiled form cached;
-//! - resident memory idle and with 1,000 idle pods, and the memory per pod, for the control plane and
-//!   for the node apart;
+//! - resident memory idle and with many idle pods, servers and sleeping commands, and the memory per
+//!   pod, for the control plane and for the node apart;
 //! - requests per second and processor time per request, fresh instance and reuse, where `wrk` is
 //!   installed; by turns with a plain hyper server and, where `WASMTIME` names it, `wasmtime serve`;
 //! - the size of the binaries.
@@ -29,7 +29,8 @@ use wk_tests::{
 };
 
 const APPLIES: usize = 21;
-const PODS: usize = 1_000;
+/// The rest of a container that serves.
+const SERVER: &str = "ports: [{containerPort: 8080}]";
 const ROUNDS: usize = 5;
 /// Makes this program the plain server.
 const PLAIN: &str = "--plain-server";
@@ -54,18 +55,19 @@ fn main() {
     apply_to_answer(&cluster, &image);
     throughput(&mut cluster, &image);
     drop(cluster);
-    density();
+    density("an HTTP server", "hello-http", 1_000, SERVER);
+    density("a sleeping command", "testguest", 200, "args: [sleep, \"86400\"]");
 }
 
-fn pod(name: &str, image: &str, annotations: &str) -> String {
+fn pod(name: &str, image: &str, container: &str) -> String {
     format!(
-        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\n\
-         spec:\n  containers:\n  - {{name: web, image: \"{image}\", ports: [{{containerPort: 8080}}]}}\n"
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n\
+         spec:\n  containers:\n  - {{name: main, image: \"{image}\", {container}}}\n"
     )
 }
 
 fn apply_to_answer(cluster: &Cluster, image: &str) {
-    cluster.apply(&pod("warm", image, ""));
+    cluster.apply(&pod("warm", image, SERVER));
     let first = cluster.ready_pod("warm");
     let Ok(IpAddr::V4(known)) = first["status"]["podIP"].as_str().unwrap().parse() else {
         panic!("pods have IPv4 addresses")
@@ -75,7 +77,7 @@ fn apply_to_answer(cluster: &Cluster, image: &str) {
     for number in 0..APPLIES {
         let name = format!("timed-{number}");
         let file = cluster.scratch().join(format!("{name}.yaml"));
-        std::fs::write(&file, pod(&name, image, "")).unwrap();
+        std::fs::write(&file, pod(&name, image, SERVER)).unwrap();
         // The address is not known beforehand: any of the next ones that answers is the pod.
         let taken = used(cluster);
         let candidates: Vec<SocketAddr> = (1..64)
@@ -124,8 +126,10 @@ fn throughput(cluster: &mut Cluster, image: &str) {
         println!("throughput: `wrk` is not installed");
         return;
     }
-    cluster.apply(&pod("fresh", image, ""));
-    cluster.apply(&pod("reuse", image, "wasm.wk.dev/instance: reuse"));
+    cluster.apply(&pod("fresh", image, SERVER));
+    let reuse = pod("reuse", image, SERVER)
+        .replace("{name: reuse}", "{name: reuse, annotations: {wasm.wk.dev/instance: reuse}}");
+    cluster.apply(&reuse);
     let process = cluster.daemon().id();
     let address = |name: &str| {
         let pod = cluster.ready_pod(name);
@@ -201,9 +205,9 @@ fn load(url: &str, process: u32) -> (f64, f64) {
     (field("Requests/sec:"), used.as_secs_f64() * 1e6 / field("requests in"))
 }
 
-/// What 1,000 idle pods take of the control plane and of the node, as processes of their own: (memory
-/// with them - memory idle) / 1,000, once the history has been compacted.
-fn density() {
+/// What idle pods take of the control plane and of the node, as processes of their own: (memory with
+/// them - memory idle) / their number, once the history has been compacted.
+fn density(what: &str, program: &str, pods: usize, container: &str) {
     let range = PodRange::take();
     let arguments = vec!["--cluster-cidr".to_owned(), range.cidr()];
     let mut plane = ControlPlane::start_with("server", arguments);
@@ -224,17 +228,17 @@ fn density() {
         let path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";
         (plane.kubectl(&["get", "nodes", "-o", path]).stdout == "True").then_some(())
     });
-    let image = format!("{listen}/tests/hello-http:1");
+    let image = format!("{listen}/tests/{program}:1");
     eventually("the image is pushed", || {
-        let file = example("hello-http").display().to_string();
+        let file = example(program).display().to_string();
         (plane.wkctl(&["push", &file, &image]).code == 0).then_some(())
     });
     compact(&plane);
     settle();
     let idle = [plane.daemon().resident_kib(), agent.resident_kib()];
     let mut manifest = String::new();
-    for number in 0..PODS {
-        write!(manifest, "{}", pod(&format!("web-{number}"), &image, "")).unwrap();
+    for number in 0..pods {
+        write!(manifest, "{}", pod(&format!("p-{number}"), &image, container)).unwrap();
     }
     let file = plane.scratch("pods.yaml");
     std::fs::write(&file, manifest).unwrap();
@@ -243,19 +247,20 @@ fn density() {
     eventually("all pods are ready", || {
         let path = "jsonpath={.items[*].status.containerStatuses[0].ready}";
         let ready = plane.kubectl(&["get", "pods", "-o", path, "--chunk-size=0"]).stdout;
-        (ready.split_whitespace().filter(|word| *word == "true").count() == PODS).then_some(())
+        (ready.split_whitespace().filter(|word| *word == "true").count() == pods).then_some(())
     });
-    println!("{PODS} pods, apply to all ready: {} ms", start.elapsed().as_millis());
+    println!("{pods} pods of {what}, apply to all ready: {} ms", start.elapsed().as_millis());
     settle();
     let full = [plane.daemon().resident_kib(), agent.resident_kib()];
     compact(&plane);
     let compacted = [plane.daemon().resident_kib(), agent.resident_kib()];
     let names = ["control plane, with caches and events", "node, runtime and kubelet"];
     for (index, name) in names.into_iter().enumerate() {
+        let count = f64::from(u32::try_from(pods).unwrap());
         let each =
-            |now: u64| f64::from(u32::try_from(now.saturating_sub(idle[index])).unwrap()) / 1_000.0;
+            |now: u64| f64::from(u32::try_from(now.saturating_sub(idle[index])).unwrap()) / count;
         println!(
-            "{name}: idle {:.1} MiB, with {PODS} pods {:.1} MiB: {:.1} KiB a pod; before compaction {:.1}",
+            "{name}: idle {:.1} MiB, with {pods} pods of {what} {:.1} MiB: {:.1} KiB a pod; before compaction {:.1}",
             mebi(idle[index]),
             mebi(compacted[index]),
             each(compacted[index]),

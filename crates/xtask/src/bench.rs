@@ -30,10 +30,12 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
         shell::run(install.arg("--root").arg(&tools))
             .context("wasmtime serve is measured against")?;
     }
-    examples::build(project, &["hello-http".to_owned()], Toolchain::Auto, false)?;
-    say("build: wk and wkctl");
-    shell::run(cargo().current_dir(project.root()).args(["build", "--release"]))?;
-    let all = ["main_job".to_owned(), "api".to_owned()];
+    let guests = ["hello-http", "testguest"].map(str::to_owned);
+    examples::build(project, &guests, Toolchain::Auto, false)?;
+    say("build: wk and wkctl as they are shipped");
+    shell::run(cargo().current_dir(project.root()).args(["build", "--profile", "dist"]))?;
+    let programs = project.root().join("target/dist");
+    let all = ["main_job", "api", "workloads"].map(str::to_owned);
     for name in if names.is_empty() { &all } else { names } {
         say(&format!("bench: {name}"));
         shell::run(
@@ -41,6 +43,7 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
                 .current_dir(project.root())
                 .args(["bench", "--package", "wk-tests", "--bench", name])
                 .env("WASMTIME", &wasmtime)
+                .env("WK_PROGRAMS", &programs)
                 .env_remove("RUST_BACKTRACE"),
         )?;
     }
