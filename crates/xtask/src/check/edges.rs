@@ -25,11 +25,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wk-runtime-wasm", &["oci", "runtime"]),
     ("wk-schema", &["api"]),
     ("wk-scheduler", &["api", "auth", "client"]),
+    ("wk-simulate", &["api", "client"]),
     ("wk-store", &[]),
     ("wk-store-etcd", &["store"]),
     ("wk-store-redb", &["store"]),
     ("wk-streams", &[]),
-    ("wkctl", &["api", "client", "oci", "patch", "schema", "store", "streams"]),
+    ("wkctl", &["api", "auth", "client", "oci", "patch", "schema", "store", "streams"]),
 ];
 
 /// Crates that put everything together: the binary, and tests of the whole.
