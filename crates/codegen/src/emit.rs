@@ -113,7 +113,9 @@ fn field_source(json: &str, field: &Field, package: &str) -> String {
         Presence::OmitEmpty => Some(".omit_empty()".to_owned()),
         Presence::Always => Some(".always()".to_owned()),
     };
-    let required = field.required.then(|| ".required()".to_owned());
+    // To k8s-openapi every object has metadata; Kubernetes leaves it out where it is empty.
+    let is_left_out = json == "metadata" && field.presence == Presence::OmitEmpty;
+    let required = (field.required && !is_left_out).then(|| ".required()".to_owned());
     let rule = merge_source(&field.merge);
     let merge = (field.merge != Merge::default()).then(|| format!(".merge(&{rule})"));
     let default = field.default.as_ref().map(|default| format!(".default({default:?})"));

@@ -71,9 +71,7 @@ pub(crate) static MUTATING_ADMISSION_POLICY: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&MUTATING_ADMISSION_POLICY_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -85,9 +83,7 @@ pub(crate) static MUTATING_ADMISSION_POLICY_BINDING: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&MUTATING_ADMISSION_POLICY_BINDING_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -185,9 +181,7 @@ pub(crate) static MUTATING_WEBHOOK_CONFIGURATION: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("webhooks", 2, Type::List(&Type::Message(&MUTATING_WEBHOOK)))
             .omit_empty()
             .merge(&MergeRule {
@@ -299,9 +293,7 @@ pub(crate) static VALIDATING_ADMISSION_POLICY: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&VALIDATING_ADMISSION_POLICY_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&VALIDATING_ADMISSION_POLICY_STATUS)).omit_empty(),
     ],
@@ -314,9 +306,7 @@ pub(crate) static VALIDATING_ADMISSION_POLICY_BINDING: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&VALIDATING_ADMISSION_POLICY_BINDING_SPEC))
             .omit_empty()
             .required(),
@@ -439,9 +429,7 @@ pub(crate) static VALIDATING_WEBHOOK_CONFIGURATION: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("webhooks", 2, Type::List(&Type::Message(&VALIDATING_WEBHOOK)))
             .omit_empty()
             .merge(&MergeRule {

@@ -9,9 +9,7 @@ pub(crate) static CONTROLLER_REVISION: Message = Message {
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("data", 2, Type::Any).always(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("revision", 3, Type::Int64).always().required(),
     ],
     atomic: false,
@@ -37,9 +35,7 @@ pub(crate) static DAEMON_SET: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&DAEMON_SET_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&DAEMON_SET_STATUS)).omit_empty(),
     ],
@@ -126,9 +122,7 @@ pub(crate) static DEPLOYMENT: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&DEPLOYMENT_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&DEPLOYMENT_STATUS)).omit_empty(),
     ],
@@ -220,9 +214,7 @@ pub(crate) static REPLICA_SET: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&REPLICA_SET_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&REPLICA_SET_STATUS)).omit_empty(),
     ],
@@ -323,9 +315,7 @@ pub(crate) static STATEFUL_SET: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&STATEFUL_SET_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&STATEFUL_SET_STATUS)).omit_empty(),
     ],

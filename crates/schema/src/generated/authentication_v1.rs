@@ -20,9 +20,7 @@ pub(crate) static SELF_SUBJECT_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("status", 2, Type::Message(&SELF_SUBJECT_REVIEW_STATUS)).omit_empty(),
     ],
     atomic: false,
@@ -41,9 +39,7 @@ pub(crate) static TOKEN_REQUEST: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&TOKEN_REQUEST_SPEC)).always(),
         Field::new("status", 3, Type::Message(&TOKEN_REQUEST_STATUS)).omit_empty(),
     ],
@@ -77,9 +73,7 @@ pub(crate) static TOKEN_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&TOKEN_REVIEW_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&TOKEN_REVIEW_STATUS)).omit_empty(),
     ],

@@ -38,9 +38,7 @@ pub(crate) static LOCAL_SUBJECT_ACCESS_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SUBJECT_ACCESS_REVIEW_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&SUBJECT_ACCESS_REVIEW_STATUS)).omit_empty(),
     ],
@@ -102,9 +100,7 @@ pub(crate) static SELF_SUBJECT_ACCESS_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SELF_SUBJECT_ACCESS_REVIEW_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&SUBJECT_ACCESS_REVIEW_STATUS)).omit_empty(),
     ],
@@ -127,9 +123,7 @@ pub(crate) static SELF_SUBJECT_RULES_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SELF_SUBJECT_RULES_REVIEW_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&SUBJECT_RULES_REVIEW_STATUS)).omit_empty(),
     ],
@@ -149,9 +143,7 @@ pub(crate) static SUBJECT_ACCESS_REVIEW: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SUBJECT_ACCESS_REVIEW_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&SUBJECT_ACCESS_REVIEW_STATUS)).omit_empty(),
     ],

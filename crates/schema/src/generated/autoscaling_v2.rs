@@ -84,9 +84,7 @@ pub(crate) static HORIZONTAL_POD_AUTOSCALER: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&HORIZONTAL_POD_AUTOSCALER_SPEC))
             .omit_empty()
             .required(),

@@ -8,9 +8,7 @@ pub(crate) static CRON_JOB: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&CRON_JOB_SPEC)).omit_empty().required(),
         Field::new("status", 3, Type::Message(&CRON_JOB_STATUS)).omit_empty(),
     ],
@@ -63,9 +61,7 @@ pub(crate) static JOB: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&JOB_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&JOB_STATUS)).omit_empty(),
     ],

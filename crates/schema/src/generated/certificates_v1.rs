@@ -8,9 +8,7 @@ pub(crate) static CERTIFICATE_SIGNING_REQUEST: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&CERTIFICATE_SIGNING_REQUEST_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&CERTIFICATE_SIGNING_REQUEST_STATUS)).omit_empty(),
     ],

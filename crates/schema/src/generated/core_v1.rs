@@ -88,9 +88,7 @@ pub(crate) static BINDING: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("target", 2, Type::Message(&OBJECT_REFERENCE)).always().required(),
     ],
     atomic: false,
@@ -234,9 +232,7 @@ pub(crate) static COMPONENT_STATUS: Message = Message {
                 ..MergeRule::PLAIN
             }),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
     ],
     atomic: false,
 };
@@ -262,9 +258,7 @@ pub(crate) static CONFIG_MAP: Message = Message {
         Field::new("data", 2, Type::Map(&Type::String)).omit_empty(),
         Field::new("immutable", 4, Type::Bool),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
     ],
     atomic: false,
 };
@@ -636,9 +630,7 @@ pub(crate) static ENDPOINTS: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("subsets", 2, Type::List(&Type::Message(&ENDPOINT_SUBSET))).omit_empty(),
     ],
     atomic: false,
@@ -1095,9 +1087,7 @@ pub(crate) static LIMIT_RANGE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&LIMIT_RANGE_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -1214,9 +1204,7 @@ pub(crate) static NAMESPACE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&NAMESPACE_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&NAMESPACE_STATUS)).omit_empty(),
     ],
@@ -1277,9 +1265,7 @@ pub(crate) static NODE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&NODE_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&NODE_STATUS)).omit_empty(),
     ],
@@ -1549,9 +1535,7 @@ pub(crate) static PERSISTENT_VOLUME: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&PERSISTENT_VOLUME_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&PERSISTENT_VOLUME_STATUS)).omit_empty(),
     ],
@@ -1564,9 +1548,7 @@ pub(crate) static PERSISTENT_VOLUME_CLAIM: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&PERSISTENT_VOLUME_CLAIM_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&PERSISTENT_VOLUME_CLAIM_STATUS)).omit_empty(),
     ],
@@ -1751,9 +1733,7 @@ pub(crate) static POD: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&POD_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&POD_STATUS)).omit_empty(),
     ],
@@ -2161,9 +2141,7 @@ pub(crate) static POD_TEMPLATE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("template", 2, Type::Message(&POD_TEMPLATE_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -2303,9 +2281,7 @@ pub(crate) static REPLICATION_CONTROLLER: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&REPLICATION_CONTROLLER_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&REPLICATION_CONTROLLER_STATUS)).omit_empty(),
     ],
@@ -2411,9 +2387,7 @@ pub(crate) static RESOURCE_QUOTA: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&RESOURCE_QUOTA_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&RESOURCE_QUOTA_STATUS)).omit_empty(),
     ],
@@ -2567,9 +2541,7 @@ pub(crate) static SECRET: Message = Message {
         Field::new("data", 2, Type::Map(&Type::Bytes)).omit_empty(),
         Field::new("immutable", 5, Type::Bool),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("stringData", 4, Type::Map(&Type::String)).omit_empty(),
         Field::new("type", 3, Type::String).omit_empty(),
     ],
@@ -2668,9 +2640,7 @@ pub(crate) static SERVICE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SERVICE_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&SERVICE_STATUS)).omit_empty(),
     ],
@@ -2686,9 +2656,7 @@ pub(crate) static SERVICE_ACCOUNT: Message = Message {
         Field::new("imagePullSecrets", 3, Type::List(&Type::Message(&LOCAL_OBJECT_REFERENCE)))
             .omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("secrets", 2, Type::List(&Type::Message(&OBJECT_REFERENCE))).omit_empty().merge(
             &MergeRule {
                 patch: PatchStrategy::Merge("name"),

@@ -62,9 +62,7 @@ pub(crate) static ENDPOINT_SLICE: Message = Message {
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("endpoints", 2, Type::List(&Type::Message(&ENDPOINT))).always(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("ports", 3, Type::List(&Type::Message(&ENDPOINT_PORT))).always(),
     ],
     atomic: false,

@@ -25,9 +25,7 @@ pub(crate) static FLOW_SCHEMA: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&FLOW_SCHEMA_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&FLOW_SCHEMA_STATUS)).omit_empty(),
     ],
@@ -155,9 +153,7 @@ pub(crate) static PRIORITY_LEVEL_CONFIGURATION: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&PRIORITY_LEVEL_CONFIGURATION_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&PRIORITY_LEVEL_CONFIGURATION_STATUS)).omit_empty(),
     ],

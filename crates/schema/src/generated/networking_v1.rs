@@ -28,9 +28,7 @@ pub(crate) static IP_ADDRESS: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&IP_ADDRESS_SPEC)).omit_empty().required(),
     ],
     atomic: false,
@@ -71,9 +69,7 @@ pub(crate) static INGRESS: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&INGRESS_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&INGRESS_STATUS)).omit_empty(),
     ],
@@ -96,9 +92,7 @@ pub(crate) static INGRESS_CLASS: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&INGRESS_CLASS_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -238,9 +232,7 @@ pub(crate) static NETWORK_POLICY: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&NETWORK_POLICY_SPEC)).omit_empty(),
     ],
     atomic: false,
@@ -342,9 +334,7 @@ pub(crate) static SERVICE_CIDR: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&SERVICE_CIDR_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&SERVICE_CIDR_STATUS)).omit_empty(),
     ],

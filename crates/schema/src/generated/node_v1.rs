@@ -16,9 +16,7 @@ pub(crate) static RUNTIME_CLASS: Message = Message {
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("handler", 2, Type::String).always().required(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("overhead", 3, Type::Message(&OVERHEAD)),
         Field::new("scheduling", 4, Type::Message(&SCHEDULING)),
     ],

@@ -9,9 +9,7 @@ pub(crate) static EVICTION: Message = Message {
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("deleteOptions", 2, Type::Message(&super::meta_v1::DELETE_OPTIONS)),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
     ],
     atomic: false,
 };
@@ -22,9 +20,7 @@ pub(crate) static POD_DISRUPTION_BUDGET: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&POD_DISRUPTION_BUDGET_SPEC)).omit_empty(),
         Field::new("status", 3, Type::Message(&POD_DISRUPTION_BUDGET_STATUS)).omit_empty(),
     ],

@@ -21,9 +21,7 @@ pub(crate) static CLUSTER_ROLE: Message = Message {
         Field::new("aggregationRule", 3, Type::Message(&AGGREGATION_RULE)),
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("rules", 2, Type::List(&Type::Message(&POLICY_RULE))).always(),
     ],
     atomic: false,
@@ -35,9 +33,7 @@ pub(crate) static CLUSTER_ROLE_BINDING: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("roleRef", 3, Type::Message(&ROLE_REF)).always().required(),
         Field::new("subjects", 2, Type::List(&Type::Message(&SUBJECT))).omit_empty(),
     ],
@@ -89,9 +85,7 @@ pub(crate) static ROLE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("rules", 2, Type::List(&Type::Message(&POLICY_RULE))).always(),
     ],
     atomic: false,
@@ -103,9 +97,7 @@ pub(crate) static ROLE_BINDING: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("roleRef", 3, Type::Message(&ROLE_REF)).always().required(),
         Field::new("subjects", 2, Type::List(&Type::Message(&SUBJECT))).omit_empty(),
     ],

@@ -187,9 +187,7 @@ pub(crate) static DEVICE_CLASS: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&DEVICE_CLASS_SPEC)).always().required(),
     ],
     atomic: false,
@@ -376,9 +374,7 @@ pub(crate) static RESOURCE_CLAIM: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&RESOURCE_CLAIM_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&RESOURCE_CLAIM_STATUS)).omit_empty(),
     ],
@@ -448,9 +444,7 @@ pub(crate) static RESOURCE_CLAIM_TEMPLATE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&RESOURCE_CLAIM_TEMPLATE_SPEC)).always().required(),
     ],
     atomic: false,
@@ -497,9 +491,7 @@ pub(crate) static RESOURCE_SLICE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&RESOURCE_SLICE_SPEC)).always().required(),
     ],
     atomic: false,

@@ -10,9 +10,7 @@ pub(crate) static PRIORITY_CLASS: Message = Message {
         Field::new("description", 4, Type::String).omit_empty(),
         Field::new("globalDefault", 3, Type::Bool).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("preemptionPolicy", 5, Type::String),
         Field::new("value", 2, Type::Int32).always(),
     ],

@@ -8,9 +8,7 @@ pub(crate) static CSI_DRIVER: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&CSI_DRIVER_SPEC)).always().required(),
     ],
     atomic: false,
@@ -55,9 +53,7 @@ pub(crate) static CSI_NODE: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&CSI_NODE_SPEC)).always().required(),
     ],
     atomic: false,
@@ -109,9 +105,7 @@ pub(crate) static CSI_STORAGE_CAPACITY: Message = Message {
         Field::new("capacity", 4, Type::Quantity),
         Field::new("kind", 0, Type::String).omit_empty(),
         Field::new("maximumVolumeSize", 5, Type::Quantity),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("nodeTopology", 2, Type::Message(&super::meta_v1::LABEL_SELECTOR)),
         Field::new("storageClassName", 3, Type::String).always().required(),
     ],
@@ -145,9 +139,7 @@ pub(crate) static STORAGE_CLASS: Message = Message {
         .omit_empty(),
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("mountOptions", 5, Type::List(&Type::String)).omit_empty(),
         Field::new("parameters", 3, Type::Map(&Type::String)).omit_empty(),
         Field::new("provisioner", 2, Type::String).always().required(),
@@ -185,9 +177,7 @@ pub(crate) static VOLUME_ATTACHMENT: Message = Message {
     fields: &[
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("spec", 2, Type::Message(&VOLUME_ATTACHMENT_SPEC)).always().required(),
         Field::new("status", 3, Type::Message(&VOLUME_ATTACHMENT_STATUS)).omit_empty(),
     ],
@@ -246,9 +236,7 @@ pub(crate) static VOLUME_ATTRIBUTES_CLASS: Message = Message {
         Field::new("apiVersion", 0, Type::String).omit_empty(),
         Field::new("driverName", 2, Type::String).always().required(),
         Field::new("kind", 0, Type::String).omit_empty(),
-        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META))
-            .omit_empty()
-            .required(),
+        Field::new("metadata", 1, Type::Message(&super::meta_v1::OBJECT_META)).omit_empty(),
         Field::new("parameters", 3, Type::Map(&Type::String)).omit_empty(),
     ],
     atomic: false,
