@@ -63,20 +63,19 @@ fn certificates_and_tokens_have_names_of_their_own() {
 }
 
 #[test]
-fn kinds_that_are_not_served_are_not_there() {
+fn there_are_no_custom_kinds_and_none_can_be_made() {
     let cluster = Cluster::start();
     Kubectl::each(&cluster, |kubectl| {
-        let unknown = "error: the server doesn't have a resource type \"crd\"";
         let absent =
             "Error from server (NotFound): the server could not find the requested resource";
-        let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        kubectl.prints(&[("get crd -o name", "")]);
         kubectl.refuses(&[
-            ("get crd", unknown),
-            ("get crd widgets.example.com", unknown),
-            ("delete crd widgets.example.com", unknown),
-            (&format!("get --raw {crds}"), absent),
-            (&format!("get --raw {crds}/widgets.example.com"), absent),
-            ("get --raw /apis/apiextensions.k8s.io", absent),
+            (
+                "get crd widgets.example.com",
+                "Error from server (NotFound): customresourcedefinitions.apiextensions.k8s.io \
+                 \"widgets.example.com\" not found",
+            ),
+            ("get --raw /apis/example.com", absent),
             (
                 "get pods -l 'a in ('",
                 "Error from server (BadRequest): Unable to find \"/v1, Resource=pods\" that match \
@@ -84,6 +83,45 @@ fn kinds_that_are_not_served_are_not_there() {
                  '', expected: ',', ')' or identifier",
             ),
         ]);
+        let refused = kubectl.run("delete crd widgets.example.com").refused();
+        let why =
+            "(MethodNotAllowed): the server does not allow this method on the requested resource";
+        assert!(refused.contains(why), "{refused}");
+        let widget = "apiVersion: apps/v1\nkind: Widget\nmetadata: {name: w}\n";
+        let refused = kubectl.run_with("create -f -", widget, &[]).refused();
+        let why = "no matches for kind \"Widget\" in version \"apps/v1\"";
+        assert!(refused.contains(why), "{refused}");
+    });
+}
+
+#[test]
+fn reviews_are_answered_to_kubectl_create() {
+    let cluster = Cluster::start();
+    Kubectl::each(&cluster, |kubectl| {
+        let explained = kubectl.run("explain tokenreview").ok();
+        assert!(explained.contains("<TokenReviewSpec> -required-"), "{explained}");
+        assert!(!explained.contains("<ObjectMeta> -required-"), "{explained}");
+        let reviews = [
+            (
+                "authentication.k8s.io",
+                "TokenReview",
+                "{token: abc}",
+                "error",
+                "invalid bearer token",
+            ),
+            (
+                "authorization.k8s.io",
+                "SelfSubjectAccessReview",
+                "{resourceAttributes: {verb: get, resource: pods}}",
+                "allowed",
+                "true",
+            ),
+        ];
+        for (group, kind, spec, field, expected) in reviews {
+            let review = format!("{{apiVersion: {group}/v1, kind: {kind}, spec: {spec}}}");
+            let line = format!("create -f - -o jsonpath={{.status.{field}}}");
+            assert_eq!(kubectl.run_with(&line, &review, &[]).ok(), expected, "{kind}");
+        }
     });
 }
 

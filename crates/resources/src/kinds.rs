@@ -17,6 +17,7 @@ mod component_status;
 mod config_map;
 mod cron_job;
 mod csi;
+mod custom_resource_definition;
 mod daemon_set;
 mod deployment;
 mod dynamic_resources;
@@ -92,6 +93,7 @@ pub fn builtin() -> &'static [Arc<Definition>] {
             priority_class::definition(),
             runtime_class::definition(),
             certificates::definition(),
+            custom_resource_definition::definition(),
         ];
         all.extend(rbac::definitions());
         all.extend(storage::definitions());

@@ -148,11 +148,9 @@ async fn the_two_forms_of_discovery_advertise_the_same() {
 async fn what_is_not_served_is_not_there() {
     let cluster = Cluster::start().await;
     for path in [
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com",
         "/apis/example.com/v1/namespaces/default/widgets",
-        "/apis/apiextensions.k8s.io/v1",
-        "/apis/apiextensions.k8s.io",
+        "/apis/apiextensions.k8s.io/v1/widgets",
+        "/apis/apiregistration.k8s.io/v1/apiservices",
         "/api/v1/widgets",
         "/api/v2/pods",
         "/apis/apps/v1beta1/deployments",
