@@ -223,6 +223,7 @@ fn density(what: &str, program: &str, pods: usize, container: &str) {
     let server = text.split("server: ").nth(1).unwrap().split_whitespace().next().unwrap();
     let token = plane.data_dir().join("token").display().to_string();
     let joined = ["--server", server, "--token-file", &token, "--node-name", "node-1"];
+    let joined = [&joined[..], &[wk_tests::NO_PRESSURE]].concat();
     let agent = daemon("agent", &joined);
     eventually("the node is ready", || {
         let path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}";

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Answer, Cluster, Daemon, eventually, wk_path};
+use crate::{Answer, Cluster, Daemon, NO_PRESSURE, eventually, wk_path};
 
 impl Cluster {
     /// Starts a node that joins with the cluster's token, and waits until it is ready.
@@ -18,6 +18,7 @@ impl Cluster {
         let server = config["clusters"][0]["cluster"]["server"].as_str().expect("it has a server");
         let mut command = Command::new(wk_path());
         command.args(["agent", "--server", server, "--node-name", name, "--address", "127.0.0.1"]);
+        command.arg(NO_PRESSURE);
         command.arg("--token-file").arg(self.data_dir().join("token"));
         command.arg("--data-dir").arg(self.scratch().join(name));
         let daemon = Daemon::start(command, &self.scratch().join(format!("{name}.log")));

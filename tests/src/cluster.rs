@@ -9,8 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    Answer, Daemon, HttpAnswer, PodRange, eventually, example, http_get, kubectl_path, wk_path,
-    wkctl_path,
+    Answer, Daemon, HttpAnswer, NO_PRESSURE, PodRange, eventually, example, http_get, kubectl_path,
+    wk_path, wkctl_path,
 };
 
 /// A `wk up` in a temporary folder.
@@ -259,6 +259,7 @@ fn launch(folder: &TempDir, range: &PodRange, options: &Options) -> Daemon {
     command.arg("up").arg("--data-dir").arg(data_dir(folder, options));
     command.args(["--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0"]);
     command.args(["--node-name", "node-1", "--cluster-cidr", &range.cidr(), "--log", "info"]);
+    command.arg(NO_PRESSURE);
     command.args(&options.arguments);
     Daemon::start(command, &folder.path().join("wk.log"))
 }

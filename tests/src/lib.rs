@@ -33,6 +33,10 @@ pub use tools::{client_file, run_javascript, run_python, tool};
 
 use std::time::{Duration, Instant};
 
+/// For every node of a test that is not about it: the disk and memory of the machine that tests run
+/// on are others' too, and a node takes no pods while they are nearly used up.
+pub const NO_PRESSURE: &str = "--eviction-hard=";
+
 /// How long any single condition may take to come true before a test gives up. Generous, because
 /// test machines are busy; nothing waits this long where things work.
 pub const PATIENCE: Duration = Duration::from_mins(2);

@@ -102,7 +102,7 @@ impl Chaos {
                 let all = [&leader[..], &range].concat();
                 parts.join(&format!("controllers-{number}"), "controller-manager", &all);
             }
-            parts.join("agent", "agent", &["--node-name", "real"]);
+            parts.join("agent", "agent", &["--node-name", "real", wk_tests::NO_PRESSURE]);
             for (name, nodes, range) in [("sim", "20", "10.1.0.0/16"), ("edge", "4", "10.2.0.0/16")]
             {
                 let interval = "--lease-interval=2s";

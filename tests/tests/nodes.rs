@@ -15,6 +15,7 @@ fn agent(cluster: &Cluster, token: &str, name: &str) -> (Daemon, std::path::Path
     let server = server_of(cluster);
     let mut command = Command::new(wk_path());
     command.args(["agent", "--server", &server, "--node-name", name, "--address", "127.0.0.1"]);
+    command.arg(wk_tests::NO_PRESSURE);
     command.arg("--token-file").arg(token_file).arg("--data-dir").arg(&folder);
     (Daemon::start(command, &cluster.scratch().join(format!("{name}.log"))), folder)
 }

@@ -244,6 +244,7 @@ fn agent(cluster: &Cluster) -> Daemon {
     let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap();
     let mut command = Command::new(wk_path());
     command.args(["agent", "--server", server, "--node-name", "node-2", "--address", "127.0.0.1"]);
+    command.arg(wk_tests::NO_PRESSURE);
     command.arg("--token-file").arg(cluster.data_dir().join("token"));
     command.arg("--data-dir").arg(cluster.scratch().join("node-2"));
     Daemon::start(command, &cluster.scratch().join("node-2.log"))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use wk_network::PodNetworkFactory;
 use wk_runtime::{LogLimits, Runtime};
 
+use crate::eviction::Thresholds;
 use crate::images::Images;
 
 /// Facts and settings of one node.
@@ -35,6 +36,8 @@ pub struct KubeletConfig {
     pub log_limits: LogLimits,
     /// When images are removed.
     pub image_garbage: ImageGarbage,
+    /// When the node says that it is under pressure.
+    pub eviction_hard: Thresholds,
 }
 
 /// When images that no container uses are removed from the node.

@@ -14,6 +14,7 @@
 
 mod config;
 mod env;
+mod eviction;
 mod garbage;
 mod http;
 mod images;
@@ -38,6 +39,7 @@ mod volumes;
 mod worker;
 
 pub use config::{DEFAULT_MAX_PODS, ImageGarbage, KubeletConfig, Parts, Runtimes};
+pub use eviction::{Signal, Threshold, ThresholdError, Thresholds};
 pub use http::ServeError;
 pub use images::Images;
 pub use kubelet::{Kubelet, StartError};

@@ -3,13 +3,7 @@
 use std::path::Path;
 
 use crate::env::Allocatable;
-
-/// Free memory below which the node has memory pressure.
-const LOW_MEMORY: u64 = 100 << 20;
-/// The part of the disk that has to be free, in hundredths.
-const LOW_DISK_PERCENT: u64 = 10;
-/// The part of inodes that has to be free, in hundredths.
-const LOW_INODES_PERCENT: u64 = 5;
+use crate::eviction::{Signal, Thresholds};
 
 /// Figures of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,19 +56,45 @@ impl Machine {
         }
     }
 
-    pub(crate) fn has_memory_pressure(&self) -> bool {
-        self.memory_bytes > 0 && self.memory_available_bytes < LOW_MEMORY
+    /// What is left of what a signal is about, and how much there is in all.
+    pub(crate) fn available(&self, signal: Signal) -> (u64, u64) {
+        match signal {
+            Signal::MemoryAvailable => (self.memory_available_bytes, self.memory_bytes),
+            Signal::NodefsAvailable | Signal::ImagefsAvailable => {
+                (self.disk_available_bytes, self.disk_bytes)
+            }
+            Signal::NodefsInodesFree | Signal::ImagefsInodesFree => (self.inodes_free, self.inodes),
+            Signal::PidAvailable => {
+                (self.processes_max.saturating_sub(self.processes), self.processes_max)
+            }
+        }
     }
 
-    pub(crate) fn has_disk_pressure(&self) -> bool {
-        let low = |free: u64, all: u64, percent: u64| all > 0 && free < all / 100 * percent;
-        low(self.disk_available_bytes, self.disk_bytes, LOW_DISK_PERCENT)
-            || low(self.inodes_free, self.inodes, LOW_INODES_PERCENT)
+    /// What runs low by these thresholds.
+    pub(crate) fn pressures(&self, thresholds: &Thresholds) -> Pressures {
+        let mut pressures = Pressures::default();
+        for threshold in thresholds.iter() {
+            let (available, capacity) = self.available(threshold.signal());
+            let met = threshold.is_met(available, capacity);
+            match threshold.signal() {
+                Signal::MemoryAvailable => pressures.memory |= met,
+                Signal::PidAvailable => pressures.pids |= met,
+                Signal::NodefsAvailable
+                | Signal::NodefsInodesFree
+                | Signal::ImagefsAvailable
+                | Signal::ImagefsInodesFree => pressures.disk |= met,
+            }
+        }
+        pressures
     }
+}
 
-    pub(crate) fn has_pid_pressure(&self) -> bool {
-        self.processes_max > 0 && self.processes > self.processes_max / 10 * 9
-    }
+/// What a machine has too little of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pressures {
+    pub(crate) memory: bool,
+    pub(crate) disk: bool,
+    pub(crate) pids: bool,
 }
 
 fn meminfo_bytes(meminfo: &str, field: &str) -> u64 {
@@ -113,12 +133,17 @@ mod tests {
     #[test]
     fn pressure_is_relative_to_what_there_is() {
         let mut machine = Machine::read(Path::new("/"));
-        machine.memory_available_bytes = 1;
-        machine.disk_bytes = 1000;
-        machine.disk_available_bytes = 99;
-        assert!(machine.has_memory_pressure() && machine.has_disk_pressure());
-        machine.disk_available_bytes = 100;
-        machine.inodes = 0;
-        assert!(!machine.has_disk_pressure());
+        (machine.memory_bytes, machine.memory_available_bytes) = (1 << 30, 1);
+        (machine.disk_bytes, machine.disk_available_bytes, machine.inodes) = (1000, 149, 0);
+        (machine.processes_max, machine.processes) = (1000, 995);
+        let thresholds = Thresholds::default();
+        let pressures = Pressures { memory: true, disk: true, pids: false };
+        assert_eq!(machine.pressures(&thresholds), pressures);
+        machine.disk_available_bytes = 150;
+        assert!(!machine.pressures(&thresholds).disk);
+        let pids = "pid.available<1%".parse().unwrap();
+        let pressures = Pressures { pids: true, ..Pressures::default() };
+        assert_eq!(machine.pressures(&pids), pressures);
+        assert_eq!(machine.pressures(&"".parse().unwrap()), Pressures::default());
     }
 }

@@ -108,7 +108,7 @@ impl NodeKeeper {
             let mut events = Box::pin(events.default_backoff());
             loop {
                 let machine = Machine::read(&self.config.data_dir);
-                let essence = object::essence(&machine);
+                let essence = object::essence(&machine, &self.config.eviction_hard);
                 let due = last
                     .as_ref()
                     .is_none_or(|(at, old)| *old != essence || at.elapsed() >= REFRESH);

@@ -19,7 +19,8 @@ pub(crate) const COMPILE: &str = "__compile";
 
 /// A WebAssembly-first orchestrator that speaks the Kubernetes API.
 #[derive(Debug, Parser)]
-#[command(name = "wk", version, propagate_version = true)]
+// Of an option that is given twice the last one counts, as in Kubernetes' programs.
+#[command(name = "wk", version, propagate_version = true, args_override_self = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -68,6 +68,7 @@ pub(crate) async fn start(
         version: wk_apiserver::Release::default().git_version,
         log_limits: wanted.args.log_limits(),
         image_garbage: wanted.args.image_garbage(),
+        eviction_hard: wanted.args.eviction_hard.clone(),
     };
     let parts = Parts {
         client,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use wk_kubelet::{DEFAULT_MAX_PODS, ImageGarbage};
+use wk_kubelet::{DEFAULT_MAX_PODS, ImageGarbage, Thresholds};
 use wk_runtime::LogLimits;
 
 /// Options of every command that runs a node.
@@ -36,6 +36,10 @@ pub(crate) struct NodeArgs {
     /// Most bytes of compiled code that stay for images without a container.
     #[arg(long, value_name = "BYTES", default_value = "1Gi", value_parser = bytes)]
     code_cache_size: u64,
+    /// What has to be left of memory, disk and processes for the node to take new pods, such as
+    /// `memory.available<100Mi,nodefs.available<10%`; nothing is no limit.
+    #[arg(long, value_name = "SIGNAL<AMOUNT,…", default_value_t)]
+    pub(crate) eviction_hard: Thresholds,
     /// How long pods may take to end when this program ends; a pod's own time may be shorter.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) shutdown_grace_period: Duration,

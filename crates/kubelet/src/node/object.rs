@@ -14,7 +14,8 @@ use wk_api::Quantity;
 use wk_api::well_known::{ARCH_LABEL, HOSTNAME_LABEL, LOCAL_PATH_FOLDER_ANNOTATION, OS_LABEL};
 
 use crate::config::KubeletConfig;
-use crate::machine::Machine;
+use crate::eviction::Thresholds;
+use crate::machine::{Machine, Pressures};
 use crate::volumes::local_path;
 
 /// The label of nodes that run WebAssembly.
@@ -33,19 +34,15 @@ pub(crate) struct Described {
 /// The part of the machine's figures whose change is worth a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Essence {
-    memory_pressure: bool,
-    disk_pressure: bool,
-    pid_pressure: bool,
+    pressures: Pressures,
     cpus: u64,
     memory_bytes: u64,
     disk_bytes: u64,
 }
 
-pub(crate) fn essence(machine: &Machine) -> Essence {
+pub(crate) fn essence(machine: &Machine, thresholds: &Thresholds) -> Essence {
     Essence {
-        memory_pressure: machine.has_memory_pressure(),
-        disk_pressure: machine.has_disk_pressure(),
-        pid_pressure: machine.has_pid_pressure(),
+        pressures: machine.pressures(thresholds),
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
         disk_bytes: machine.disk_bytes,
@@ -103,7 +100,11 @@ impl Described {
             ]),
             capacity: Some(resources.clone()),
             allocatable: Some(resources),
-            conditions: Some(self.conditions(machine, before.unwrap_or_default(), now)),
+            conditions: Some(self.conditions(
+                machine.pressures(&config.eviction_hard),
+                before.unwrap_or_default(),
+                now,
+            )),
             daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: port }),
             node_info: Some(NodeSystemInfo {
                 architecture: arch().to_owned(),
@@ -137,7 +138,7 @@ impl Described {
 
     fn conditions(
         &self,
-        machine: &Machine,
+        pressures: Pressures,
         before: &[NodeCondition],
         now: Timestamp,
     ) -> Vec<NodeCondition> {
@@ -148,19 +149,19 @@ impl Described {
         let mut truths = vec![
             pressure(
                 "MemoryPressure",
-                machine.has_memory_pressure(),
+                pressures.memory,
                 ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
                 ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
             ),
             pressure(
                 "DiskPressure",
-                machine.has_disk_pressure(),
+                pressures.disk,
                 ("KubeletHasDiskPressure", "kubelet has disk pressure"),
                 ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
             ),
             pressure(
                 "PIDPressure",
-                machine.has_pid_pressure(),
+                pressures.pids,
                 ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
                 ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
             ),

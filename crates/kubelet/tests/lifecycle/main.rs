@@ -107,6 +107,7 @@ impl Node {
             version: "v1.36.0+wk".to_owned(),
             log_limits: wk_runtime::LogLimits::default(),
             image_garbage: wk_kubelet::ImageGarbage::default(),
+            eviction_hard: "".parse().unwrap(),
         };
         let parts = Parts {
             client: ClientBuilder::new(api.router(), "default").build(),
