@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::dist;
 use crate::examples::{self, Toolchain};
 use crate::packages;
 use crate::project::Project;
@@ -32,9 +33,7 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
     }
     let guests = ["hello-http", "testguest"].map(str::to_owned);
     examples::build(project, &guests, Toolchain::Auto, false)?;
-    say("build: wk and wkctl as they are shipped");
-    shell::run(cargo().current_dir(project.root()).args(["build", "--profile", "dist"]))?;
-    let programs = project.root().join("target/dist");
+    let programs = dist::build(project)?;
     let all = ["main_job", "api", "workloads"].map(str::to_owned);
     for name in if names.is_empty() { &all } else { names } {
         say(&format!("bench: {name}"));

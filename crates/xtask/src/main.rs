@@ -4,6 +4,7 @@
 //! - `examples` builds the programs of `wasm-examples/`, whatever they are written in;
 //! - `deps` installs the system packages and clients that the tests and some examples need;
 //! - `test` runs all tests, after making everything that they need;
+//! - `dist` builds the programs as they are shipped;
 //! - `bench` measures, after making everything that is measured;
 //! - `check` looks at formatting, lints and the rules of the house.
 //!
@@ -15,6 +16,7 @@ mod check;
 mod clients;
 mod demo;
 mod deps;
+mod dist;
 mod examples;
 mod packages;
 mod project;
@@ -58,6 +60,8 @@ enum Task {
         #[arg(last = true)]
         nextest: Vec<String>,
     },
+    /// Builds the programs as they are shipped, which takes minutes, into `target/dist`.
+    Dist,
     /// Measures, on an idle machine, beside `wasmtime serve` of the same release and plain hyper.
     Bench {
         /// Only these of `main_job` and `api`.
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         }
         Task::Demo(args) => demo::run(&project, &args),
         Task::Deps => deps::install(&project),
+        Task::Dist => dist::build(&project).map(drop),
         Task::Test { nextest } => test::run(&project, &nextest),
         Task::Bench { names } => bench::run(&project, &names),
         Task::Check { rules_only } => check::run(&project, rules_only),
