@@ -8,18 +8,19 @@ mod progress;
 use std::fmt;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource};
 use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 use tracing::{debug, warn};
 use wk_api::names::NamespacedName;
 use wk_process::TaskGroup;
 
 use crate::error_chain;
+use crate::watching::{Decode, watch};
 use cache::Cache;
 pub use changes::Changes;
 use pauses::Pauses;
@@ -44,7 +45,7 @@ struct Shared<T> {
     cache: RwLock<Cache<T>>,
     indexers: Mutex<Vec<Listener>>,
     listeners: Mutex<Vec<Listener>>,
-    ready: watch::Sender<bool>,
+    ready: Sender<bool>,
     progress: Arc<Progress>,
 }
 
@@ -65,7 +66,7 @@ impl<T> fmt::Debug for Informer<T> {
 
 impl<K> Informer<K>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + Sync + 'static,
+    K: Decode + Sync,
 {
     /// Watches what `api` and `config` select, in a task of `group`, and keeps whole objects
     /// without their `managedFields`, which no component reads.
@@ -87,9 +88,9 @@ impl<T: Send + Sync + 'static> Informer<T> {
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
     ) -> Self
     where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
+        K: Decode,
     {
-        Self::projected_as(K::plural(&()).into_owned(), api, config, group, project)
+        Self::fed(K::plural(&()).into_owned(), watch(api, config), group, project)
     }
 
     /// [`Informer::projected`] for kinds that are known only at run time; `plural` is for the log.
@@ -103,12 +104,21 @@ impl<T: Send + Sync + 'static> Informer<T> {
     where
         K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
     {
+        let events = watcher::watcher(api, config.streaming_lists());
+        Self::fed(plural, events, group, project)
+    }
+
+    fn fed<K: Resource + Send + 'static>(
+        plural: String,
+        events: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+        group: &TaskGroup,
+        project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
+    ) -> Self {
         let informer = Self::unfed();
         let shared = Arc::clone(&informer.shared);
         let token = group.token();
         group.spawn(format!("informer {plural}"), async move {
-            let stream = watcher::watcher(api, config.streaming_lists()).backoff(Pauses::default());
-            let mut stream = std::pin::pin!(stream);
+            let mut stream = std::pin::pin!(events.backoff(Pauses::default()));
             loop {
                 let event = tokio::select! {
                     biased;
@@ -147,7 +157,7 @@ impl<T: Send + Sync + 'static> Informer<T> {
                 cache: RwLock::new(Cache::default()),
                 indexers: Mutex::new(Vec::new()),
                 listeners: Mutex::new(Vec::new()),
-                ready: watch::Sender::new(false),
+                ready: Sender::new(false),
                 progress: Arc::default(),
             }),
         }

@@ -16,6 +16,7 @@ pub mod informer;
 pub mod join;
 pub mod lease;
 pub mod queue;
+pub mod watching;
 
 mod chain;
 
@@ -25,3 +26,4 @@ pub use events::{EventRecorder, EventType};
 pub use informer::{Changes, Informer, Mark};
 pub use lease::{LeaderElector, Leadership, LeaseSettings};
 pub use queue::{Outcome, WorkQueue};
+pub use watching::Decode;

@@ -34,6 +34,7 @@ async fn cluster(group: &TaskGroup) -> Client {
         advertise: None,
         release: Release::default(),
         event_ttl: wk_apiserver::EVENT_TTL,
+        tolerations: wk_apiserver::TolerationSeconds::default(),
     };
     let server = ApiServer::start(config, group).await.unwrap();
     in_process(server.router(), User::authenticated("test", [User::MASTERS]))
@@ -87,7 +88,13 @@ async fn repeated_events_are_one_with_a_count() {
     let api = Api::<ConfigMap>::namespaced(client.clone(), "default");
     let object = api.create(&PostParams::default(), &map("m", 0)).await.unwrap();
     let events = Api::<Event>::namespaced(client.clone(), "default");
-    let informer = Informer::start(events.clone(), watcher::Config::default(), &group);
+    let informer = Informer::projected_as(
+        "events".to_owned(),
+        events.clone(),
+        watcher::Config::default(),
+        &group,
+        Some,
+    );
     let mut changes = informer.subscribe();
     let recorder = EventRecorder::start(client, "tester", Some("node".to_owned()), &group);
     for _ in 0..100 {
