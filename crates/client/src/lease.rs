@@ -4,8 +4,11 @@
 
 mod plan;
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +22,7 @@ use tracing::{debug, info, warn};
 use wk_process::TaskGroup;
 
 use crate::error_chain;
+use crate::queue::LAST_WORDS;
 use plan::{Observed, Step, plan};
 
 /// Which lease to hold, as whom, and how patiently.
@@ -53,16 +57,67 @@ impl LeaseSettings {
 }
 
 /// Whether this replica acts. Clones tell the same.
+///
+/// It ends by the clock and not only by word of whoever renews it: a process that was stopped, or whose
+/// machine slept, finds that its time is over before it does anything more.
 #[derive(Clone, Debug)]
 pub struct Leadership {
-    held: watch::Receiver<bool>,
+    held: watch::Receiver<Held>,
+    /// What [`Leadership::changed`] has told last.
+    told: bool,
     term: Arc<AtomicU64>,
+    acting: watch::Sender<usize>,
+}
+
+/// Somebody acts for this replica; see [`Leadership::act`].
+#[derive(Debug)]
+pub struct Acting {
+    all: watch::Sender<usize>,
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        self.all.send_modify(|acting| *acting -= 1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Not,
+    Until(Instant),
+    ForGood,
+}
+
+impl Held {
+    fn is_held(self) -> bool {
+        match self {
+            Self::Not => false,
+            Self::Until(end) => Instant::now() < end,
+            Self::ForGood => true,
+        }
+    }
+
+    /// Waits until the time is over. Polled, it looks at the clock: timers may fire later.
+    async fn over(self) {
+        match self {
+            Self::Not => {}
+            Self::ForGood => std::future::pending().await,
+            Self::Until(end) => {
+                let mut timer = pin!(tokio::time::sleep_until(end));
+                poll_fn(|context| {
+                    if self.is_held() { timer.as_mut().poll(context) } else { Poll::Ready(()) }
+                })
+                .await;
+            }
+        }
+    }
 }
 
 impl Leadership {
     /// The leadership of a replica that has no others beside it.
     pub fn alone() -> Self {
-        Self { held: watch::Sender::new(true).subscribe(), term: Arc::default() }
+        let held = watch::Sender::new(Held::ForGood).subscribe();
+        Self { held, told: true, term: Arc::default(), acting: watch::Sender::new(0) }
     }
 
     /// How often this replica's leadership has begun. What was known in an earlier term may have been
@@ -73,7 +128,7 @@ impl Leadership {
 
     /// Whether this replica may act now.
     pub fn is_held(&self) -> bool {
-        *self.held.borrow()
+        self.held.borrow().is_held()
     }
 
     /// Waits until this replica may act. Cancel safe.
@@ -81,23 +136,47 @@ impl Leadership {
         self.until(true).await;
     }
 
+    /// Waits until this replica may act. While what this returns lives, a replica that ends does not
+    /// let go of its lease, for a moment: its last writes are not to come after another's first look.
+    /// Cancel safe.
+    pub async fn act(&mut self) -> Acting {
+        self.acquired().await;
+        self.acting.send_modify(|acting| *acting += 1);
+        Acting { all: self.acting.clone() }
+    }
+
     /// Waits until this replica may not act any more. Cancel safe.
     pub async fn lost(&mut self) {
         self.until(false).await;
     }
 
-    /// Waits until this replica's leadership begins or ends. Cancel safe.
+    /// Waits until this replica's leadership begins or ends, or has since this told of it last. Cancel
+    /// safe.
     pub async fn changed(&mut self) {
-        if self.held.changed().await.is_err() {
-            // The elector is gone: what holds now holds for ever.
-            std::future::pending::<()>().await;
-        }
+        self.until(!self.told).await;
+        self.told = !self.told;
     }
 
     async fn until(&mut self, wanted: bool) {
-        if self.held.wait_for(|held| *held == wanted).await.is_err() && self.is_held() != wanted {
-            // The elector is gone: what holds now holds for ever.
-            std::future::pending::<()>().await;
+        loop {
+            let held = *self.held.borrow_and_update();
+            if held.is_held() == wanted {
+                return;
+            }
+            let over =
+                async { if wanted { std::future::pending().await } else { held.over().await } };
+            tokio::select! {
+                biased;
+                () = over => {}
+                changed = self.held.changed() => {
+                    if changed.is_err() && wanted {
+                        // The elector is gone: this replica acts no more.
+                        std::future::pending::<()>().await;
+                    } else if changed.is_err() {
+                        held.over().await;
+                    }
+                }
+            }
         }
     }
 }
@@ -109,9 +188,11 @@ pub struct LeaderElector;
 impl LeaderElector {
     /// Starts to compete for the lease in a task of `group`, and lets go of it at the end.
     pub fn start(client: Client, settings: LeaseSettings, group: &TaskGroup) -> Leadership {
-        let (sender, held) = watch::channel(false);
+        let (sender, held) = watch::channel(Held::Not);
         let term = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&term);
+        let acting = watch::Sender::new(0);
+        let mut at_work = acting.subscribe();
         let token = group.token();
         group.spawn(format!("lease {}", settings.name), async move {
             let mut elector = Elector {
@@ -120,21 +201,20 @@ impl LeaderElector {
                 seen: None,
                 renewed: None,
             };
+            let mut was_held = false;
             loop {
                 elector.step().await;
-                let is_held = elector.is_held(Instant::now());
-                sender.send_if_modified(|held| {
-                    let changed = *held != is_held;
-                    if changed && is_held {
-                        // Before anybody acts in it.
-                        counted.fetch_add(1, Ordering::AcqRel);
-                    }
-                    *held = is_held;
-                    if changed {
-                        info!(lease = %elector.settings.name, held = is_held, "leadership");
-                    }
-                    changed
-                });
+                let now = elector.ends_at().map_or(Held::Not, Held::Until);
+                if now.is_held() && !sender.borrow().is_held() {
+                    // Before anybody acts in it.
+                    counted.fetch_add(1, Ordering::AcqRel);
+                }
+                sender.send_replace(now);
+                let is_held = now.is_held();
+                if is_held != was_held {
+                    info!(lease = %elector.settings.name, held = is_held, "leadership");
+                    was_held = is_held;
+                }
                 // Others may lead from a certain moment on, whatever is being waited for then.
                 let next = Instant::now() + elector.settings.retry_period;
                 let next = elector.ends_at().filter(|_| is_held).map_or(next, |end| end.min(next));
@@ -144,11 +224,13 @@ impl LeaderElector {
                     () = tokio::time::sleep_until(next) => {}
                 }
             }
-            sender.send_replace(false);
+            let rest = async { at_work.wait_for(|acting| *acting == 0).await.is_ok() };
+            let _late = tokio::time::timeout(LAST_WORDS, rest).await.is_err();
+            sender.send_replace(Held::Not);
             elector.release().await;
             Ok(())
         });
-        Leadership { held, term }
+        Leadership { held, told: false, term, acting }
     }
 }
 
@@ -162,10 +244,6 @@ struct Elector {
 }
 
 impl Elector {
-    fn is_held(&self, now: Instant) -> bool {
-        self.ends_at().is_some_and(|end| now < end)
-    }
-
     /// Until when this replica acts, if it does not renew before.
     fn ends_at(&self) -> Option<Instant> {
         self.renewed.map(|at| at + self.settings.renew_deadline)
@@ -261,5 +339,45 @@ impl Elector {
         if let Ok(Err(error)) = tokio::time::timeout(self.settings.retry_period, release).await {
             debug!(lease = %self.settings.name, error = error_chain(&error), "not released");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leadership(held: Held) -> (watch::Sender<Held>, Leadership) {
+        let sender = watch::Sender::new(held);
+        let held = sender.subscribe();
+        (sender, Leadership { held, ..Leadership::alone() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leadership_ends_by_the_clock_unless_it_is_renewed() {
+        let end = |seconds| Held::Until(Instant::now() + Duration::from_secs(seconds));
+        let (sender, mut leadership) = leadership(end(10));
+        assert!(leadership.is_held());
+        sender.send_replace(end(20));
+        let start = Instant::now();
+        leadership.lost().await;
+        assert_eq!(start.elapsed().as_secs(), 20);
+        assert!(!leadership.is_held(), "nobody has said so");
+        sender.send_replace(end(5));
+        leadership.acquired().await;
+        drop(sender);
+        leadership.changed().await;
+        assert!(!leadership.is_held(), "nobody renews it any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_slept_past_its_end_acts_no_more_though_no_timer_has_fired() {
+        let (_sender, mut leadership) = leadership(Held::Until(Instant::now()));
+        let work = async { panic!("it may not act") };
+        tokio::select! {
+            biased;
+            () = leadership.lost() => {}
+            () = work => {}
+        }
+        assert!(Leadership::alone().is_held());
     }
 }

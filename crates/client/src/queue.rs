@@ -20,6 +20,9 @@ use crate::Backoff;
 use crate::error_chain;
 use state::State;
 
+/// How long reconciles may go on that are under way when their component ends.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// What a reconcile that did not fail asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -101,8 +104,9 @@ where
     /// Works on the queue's keys in a task of `group`, `workers` (at least one) of them at a time.
     ///
     /// All of them are futures of one task, so a reconcile must not compute for long. A reconcile
-    /// that is under way when the group is cancelled is dropped at its next await. Call this once
-    /// per queue.
+    /// that is under way when the group is cancelled may end within [`LAST_WORDS`], and is dropped
+    /// then: a write that nobody waits for any more may be carried out when somebody else has looked
+    /// already. Call this once per queue.
     pub fn run<F, Fut, E>(
         &self,
         group: &TaskGroup,
@@ -128,7 +132,7 @@ where
                 let due = shared.state.lock().next_due().filter(|_due| free);
                 tokio::select! {
                     biased;
-                    () = token.cancelled() => return Ok(()),
+                    () = token.cancelled() => break,
                     Some((key, result)) = working.next(), if !working.is_empty() => {
                         shared.finish(&name, key, result);
                     }
@@ -137,6 +141,9 @@ where
                         if due.is_some() => {}
                 }
             }
+            let rest = async { while working.next().await.is_some() {} };
+            let _dropped = tokio::time::timeout(LAST_WORDS, rest).await;
+            Ok(())
         });
     }
 }
