@@ -18,6 +18,6 @@ pub use bootstrap::{BootstrapRole, BootstrapToken, TokenError};
 pub use ca::{Ca, CaError, CertificateRequest, Issued, ServerNames};
 pub use files::write_private;
 pub use service_account::{Binding, Claims, Reference, TokenFault, TokenKeyError, TokenSigner};
-pub use signing::RequestedNames;
+pub use signing::{RequestedNames, certificate_end};
 pub use unverified::UnverifiedServer;
 pub use user::{User, user_from_certificate};

@@ -20,6 +20,14 @@ const SHORT: Duration = Duration::from_hours(8);
 /// The field of a certificate's signed part that names whom it is for.
 const SUBJECT_FIELD: usize = 5;
 
+/// When the first certificate of a PEM text ends; `None` if there is none.
+pub fn certificate_end(pem: &[u8]) -> Option<SystemTime> {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pem).ok()?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&pem.contents).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
 /// Whom a request is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestedNames {
