@@ -157,7 +157,7 @@ fn index_source<'a>(
     let mut source =
         "//! The table of types. Written by `crates/codegen`; not to be edited.\n\n".to_owned();
     for package in packages.clone() {
-        writeln!(source, "mod {};", module(package))?;
+        writeln!(source, "pub(crate) mod {};", module(package))?;
     }
     writeln!(source, "\nuse crate::table::{{Kind, Message, Scope}};\n")?;
     writeln!(source, "/// All messages, sorted by name.")?;

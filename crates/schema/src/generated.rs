@@ -1,29 +1,29 @@
 //! The table of types. Written by `crates/codegen`; not to be edited.
 
-mod admissionregistration_v1;
-mod apiextensions_v1;
-mod apiregistration_v1;
-mod apps_v1;
-mod authentication_v1;
-mod authorization_v1;
-mod autoscaling_v1;
-mod autoscaling_v2;
-mod batch_v1;
-mod certificates_v1;
-mod coordination_v1;
-mod core_v1;
-mod discovery_v1;
-mod events_v1;
-mod flowcontrol_v1;
-mod meta_v1;
-mod networking_v1;
-mod node_v1;
-mod pkg_version;
-mod policy_v1;
-mod rbac_v1;
-mod resource_v1;
-mod scheduling_v1;
-mod storage_v1;
+pub(crate) mod admissionregistration_v1;
+pub(crate) mod apiextensions_v1;
+pub(crate) mod apiregistration_v1;
+pub(crate) mod apps_v1;
+pub(crate) mod authentication_v1;
+pub(crate) mod authorization_v1;
+pub(crate) mod autoscaling_v1;
+pub(crate) mod autoscaling_v2;
+pub(crate) mod batch_v1;
+pub(crate) mod certificates_v1;
+pub(crate) mod coordination_v1;
+pub(crate) mod core_v1;
+pub(crate) mod discovery_v1;
+pub(crate) mod events_v1;
+pub(crate) mod flowcontrol_v1;
+pub(crate) mod meta_v1;
+pub(crate) mod networking_v1;
+pub(crate) mod node_v1;
+pub(crate) mod pkg_version;
+pub(crate) mod policy_v1;
+pub(crate) mod rbac_v1;
+pub(crate) mod resource_v1;
+pub(crate) mod scheduling_v1;
+pub(crate) mod storage_v1;
 
 use crate::table::{Kind, Message, Scope};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::generated;
+use crate::{generated, measured};
 
 /// A structured type, such as `io.k8s.api.core.v1.Container`.
 #[derive(Debug)]
@@ -174,6 +174,8 @@ pub enum Type {
     Time,
     /// A point in time, RFC 3339 with microseconds.
     MicroTime,
+    /// A time span as Go writes it: `1m15.5s`.
+    Duration,
     /// An amount such as `100m` or `1Gi`: a string in canonical form.
     Quantity,
     /// A 32-bit number or a string.
@@ -204,6 +206,7 @@ impl Type {
             | Self::Bytes
             | Self::Time
             | Self::MicroTime
+            | Self::Duration
             | Self::Quantity
             | Self::IntOrString
             | Self::Any
@@ -337,13 +340,14 @@ pub fn kind(group: &str, version: &str, kind: &str) -> Option<&'static Message> 
 /// The row of a kind (not of its list).
 pub fn kind_of(group: &str, version: &str, kind: &str) -> Option<&'static Kind> {
     let wanted = (group, version, kind);
-    let index = generated::KINDS
-        .binary_search_by(|row| (row.group, row.version, row.kind).cmp(&wanted))
-        .ok()?;
-    generated::KINDS.get(index)
+    [generated::KINDS, measured::KINDS].into_iter().find_map(|kinds| {
+        let own = |row: &Kind| (row.group, row.version, row.kind).cmp(&wanted);
+        kinds.get(kinds.binary_search_by(own).ok()?)
+    })
 }
 
-/// All kinds, sorted by group, version and kind.
+/// All kinds of Kubernetes, sorted by group, version and kind. (Those that are measured are not among
+/// them.)
 pub fn kinds() -> &'static [Kind] {
     generated::KINDS
 }

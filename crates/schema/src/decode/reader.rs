@@ -115,6 +115,7 @@ impl<'a> ValueSeed<'a> {
             Type::String | Type::Any | Type::IntOrString => Ok(text.into_owned()),
             Type::Bytes => scalar::bytes(&text).map(|bytes| scalar::base64(&bytes)),
             Type::Quantity => scalar::quantity(&text),
+            Type::Duration => scalar::duration(&text).map(|_| text.into_owned()),
             Type::Time => scalar::timestamp(&text, scalar::TIME_LAYOUT).map(wk_api::rfc3339),
             Type::MicroTime => {
                 scalar::timestamp(&text, scalar::MICRO_TIME_LAYOUT).map(wk_api::micro_time)
@@ -161,6 +162,7 @@ impl<'a> ValueSeed<'a> {
             | Type::Bytes
             | Type::Time
             | Type::MicroTime
+            | Type::Duration
             | Type::Message(_)
             | Type::List(_)
             | Type::Map(_)
@@ -382,7 +384,9 @@ pub(crate) fn empty(ty: Type) -> Value {
         Type::Int32 | Type::Int64 | Type::Double | Type::IntOrString => Value::from(0),
         Type::Message(_) | Type::Map(_) => Value::Object(Map::new()),
         Type::List(_) => Value::Array(Vec::new()),
-        Type::Time | Type::MicroTime | Type::Any | Type::SchemaOr(_) => Value::Null,
+        Type::Time | Type::MicroTime | Type::Duration | Type::Any | Type::SchemaOr(_) => {
+            Value::Null
+        }
     }
 }
 
@@ -396,7 +400,7 @@ pub(crate) fn schema_type() -> Type {
 fn go_type(ty: Type) -> Cow<'static, str> {
     Cow::Borrowed(match ty {
         // Times are read as strings first, and fail there.
-        Type::String | Type::Time | Type::MicroTime => "string",
+        Type::String | Type::Time | Type::MicroTime | Type::Duration => "string",
         Type::Bool => "bool",
         Type::Int32 | Type::IntOrString => "int32",
         Type::Int64 => "int64",

@@ -12,6 +12,7 @@ use crate::table::Message;
 #[derive(Debug, Default)]
 pub(super) struct Docs {
     packages: BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>,
+    measured: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Docs {
@@ -21,11 +22,21 @@ impl Docs {
         let package = message.package();
         let Some(&(package, deflated)) = generated::DOCS.iter().find(|(name, _)| *name == package)
         else {
-            return &[];
+            return self.measured.entry(message.name).or_insert_with(|| measured(message));
         };
         let messages = self.packages.entry(package).or_insert_with(|| inflate(package, deflated));
         messages.get(message.name).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The descriptions of a message that is not generated.
+fn measured(message: &Message) -> Vec<String> {
+    let own = crate::measured::text(message);
+    if own.is_empty() {
+        return Vec::new();
+    }
+    let fields = message.fields.iter().map(crate::measured::field_text);
+    std::iter::once(own).chain(fields).map(str::to_owned).collect()
 }
 
 fn inflate(package: &str, deflated: &[u8]) -> BTreeMap<&'static str, Vec<String>> {

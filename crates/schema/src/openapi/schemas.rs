@@ -52,7 +52,7 @@ pub(super) fn schemas<'a>(
 fn kinds_by_message() -> BTreeMap<&'static str, Vec<Value>> {
     let mut kinds: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
     let mut group_versions = BTreeSet::new();
-    for row in crate::kinds() {
+    for row in crate::kinds().iter().chain(crate::measured::KINDS) {
         group_versions.insert((row.group, row.version));
         let mut add = |message: &Message, kind: String| {
             let gvk = json!({"group": row.group, "version": row.version, "kind": kind});
@@ -198,6 +198,7 @@ fn type_schema(message: &Message, field: &Field, ty: Type, dialect: Dialect) -> 
         Type::Message(inner) => reference(inner.name, dialect),
         Type::Time
         | Type::MicroTime
+        | Type::Duration
         | Type::Quantity
         | Type::IntOrString
         | Type::Any
@@ -229,6 +230,7 @@ fn special_name(message: &Message, field: &Field, ty: Type) -> Option<String> {
     Some(match ty {
         Type::Time => format!("{META}.Time"),
         Type::MicroTime => format!("{META}.MicroTime"),
+        Type::Duration => format!("{META}.Duration"),
         Type::Quantity => "io.k8s.apimachinery.pkg.api.resource.Quantity".to_owned(),
         Type::IntOrString => "io.k8s.apimachinery.pkg.util.intstr.IntOrString".to_owned(),
         Type::Any if field.json == "fieldsV1" => format!("{META}.FieldsV1"),
@@ -258,6 +260,7 @@ fn special_schema(name: &str, dialect: Dialect) -> Value {
             "Time is a wrapper around time.Time which supports correct marshaling to YAML and JSON. \
              Wrappers are provided for many of the factory methods that the time package offers."
         }
+        "Duration" => "Duration is a time span in Go's form: a sum of numbers with their units.",
         "MicroTime" => "MicroTime is version of Time with microsecond level precision.",
         "Quantity" => {
             "Quantity is a fixed-point representation of a number. It provides convenient \
@@ -284,7 +287,7 @@ fn special_schema(name: &str, dialect: Dialect) -> Value {
     };
     let mut schema = match (short, dialect) {
         ("Time" | "MicroTime", _) => json!({"type": "string", "format": "date-time"}),
-        ("Quantity", Dialect::V2) => json!({"type": "string"}),
+        ("Duration", _) | ("Quantity", Dialect::V2) => json!({"type": "string"}),
         ("Quantity", Dialect::V3) => json!({"oneOf": [{"type": "string"}, {"type": "number"}]}),
         ("IntOrString", Dialect::V2) => json!({"type": "string", "format": "int-or-string"}),
         ("IntOrString", Dialect::V3) => {

@@ -122,6 +122,15 @@ fn value(
             other => return Err(wrong_type(field, other)),
         },
         Type::Time | Type::MicroTime => return time(field, ty, bytes(field, wire)?),
+        Type::Duration => {
+            let mut nanos = 0;
+            for part in Fields::new(bytes(field, wire)?) {
+                if let (1, wire) = part? {
+                    nanos = number(field, wire)?.cast_signed();
+                }
+            }
+            Value::from(scalar::duration_text(nanos))
+        }
         Type::Quantity => {
             let mut amount = "0";
             for part in Fields::new(bytes(field, wire)?) {

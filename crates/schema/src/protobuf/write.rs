@@ -95,6 +95,11 @@ fn put_value(bytes: &mut Vec<u8>, number: u32, ty: Type, value: &Value, depth: u
                 put_bytes(bytes, number, &inner);
             }
         }
+        (Type::Duration, Value::String(text)) => {
+            let mut inner = Vec::new();
+            put_int(&mut inner, 1, scalar::duration(text).unwrap_or_default());
+            put_bytes(bytes, number, &inner);
+        }
         (Type::Quantity, Value::String(text)) => {
             let mut inner = Vec::new();
             put_bytes(&mut inner, 1, text.as_bytes());
