@@ -109,6 +109,13 @@ pub(crate) fn positive(object: &Value, field: &str, path: &FieldPath<'_>, faults
     }
 }
 
+/// A value is wrong that is not worth showing.
+pub(crate) fn unshown(path: &FieldPath<'_>, detail: impl Into<String>, faults: &mut Faults) {
+    let mut fault = Fault::invalid(path, Value::Null, detail);
+    fault.bad_value = None;
+    faults.push(fault);
+}
+
 /// A port, by number or by name.
 pub(crate) fn port(port: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     match port {
@@ -117,6 +124,27 @@ pub(crate) fn port(port: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
             let number = other.as_i64().unwrap_or(0);
             invalid(path, number, names::port_number(number), faults);
         }
+    }
+}
+
+/// A name is like `example.com/manager`.
+pub(crate) fn domain_path(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    if name.is_empty() {
+        faults.push(Fault::required(path, ""));
+        return;
+    }
+    let split =
+        name.split_once('/').filter(|(domain, rest)| !domain.is_empty() && !rest.is_empty());
+    let Some((domain, rest)) = split else {
+        let detail = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        faults.push(Fault::invalid(path, name, detail));
+        return;
+    };
+    invalid(path, domain, names::dns1123_subdomain(domain), faults);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&b);
+    if !rest.bytes().all(allowed) {
+        let detail = names::regex("Invalid path", "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+", &[]);
+        faults.push(Fault::invalid(path, rest, detail));
     }
 }
 
@@ -138,7 +166,8 @@ pub(crate) fn descending_path(value: &str, path: &FieldPath<'_>, faults: &mut Fa
 /// A descending path that does not start with two dots, which volumes keep for themselves.
 pub(crate) fn unreserved_path(value: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     descending_path(value, path, faults);
-    if value.starts_with("..") && !value.split('/').any(|part| part == "..") {
+    // What goes upwards has been told.
+    if value.starts_with("..") && !value.starts_with("../") {
         faults.push(Fault::invalid(path, value, "must not start with '..'"));
     }
 }

@@ -281,6 +281,13 @@ impl Definition {
             walk::default(object, message);
         }
         self.rules.default(object);
+        self.put_nulls(object);
+    }
+
+    fn put_nulls(&self, object: &mut Value) {
+        if let Some(message) = self.message {
+            walk::put_nulls(object, message);
+        }
     }
 
     /// Makes a decoded, defaulted and admitted object ready to be stored as a new one: system
@@ -298,6 +305,7 @@ impl Definition {
             map.insert("status".to_owned(), Value::Object(Map::new()));
         }
         self.rules.prepare_create(object, context);
+        self.put_nulls(object);
     }
 
     /// All faults of a new object, metadata first.
@@ -359,6 +367,12 @@ impl Definition {
                 }
             }
         }
+        self.put_nulls(new);
+    }
+
+    /// Whether an object may be replaced by one that does not say which revision it is made of.
+    pub fn replaces_any_revision(&self) -> bool {
+        self.rules.replaces_any_revision()
     }
 
     /// Writes the time of a change where the kind keeps one and nobody gave it; it comes right after
@@ -371,8 +385,8 @@ impl Definition {
     pub fn validate_update(&self, new: &Value, old: &Value, update: Update) -> Vec<Fault> {
         let mut faults = Vec::new();
         metadata::validate_update(new, old, &mut faults);
+        metadata::validate(new, self.namespaced, &|name| self.rules.name(name), &mut faults);
         if update != Update::Status {
-            metadata::validate(new, self.namespaced, &|name| self.rules.name(name), &mut faults);
             self.validate_body(new, &mut faults);
         }
         self.rules.validate_update(new, old, update, &mut faults);
@@ -380,8 +394,10 @@ impl Definition {
     }
 
     /// What a client is warned of, though the object is taken: deprecated and useless settings.
-    pub fn warnings(&self, object: &Value) -> Vec<String> {
-        self.rules.warnings(object)
+    ///
+    /// The object is one that is fine and about to be stored, in the place of `old` if there is one.
+    pub fn warnings(&self, object: &Value, old: Option<&Value>) -> Vec<String> {
+        self.rules.warnings(object, old)
     }
 
     /// Begins, hastens or ends the deletion of an object; see [`Deletion`].
@@ -443,7 +459,12 @@ impl Definition {
     }
 }
 
-/// Removes what only the server may say from a status that a client sent with metadata.
+/// For kinds whose metadata a write of the status does not change.
+pub(crate) fn no_metadata_of_status(kept: &mut Value, sent: &Value) {
+    keep_metadata_of_status(kept, sent, &["managedFields", "resourceVersion"]);
+}
+
+/// Takes over fields of the metadata that came with a status.
 pub(crate) fn keep_metadata_of_status(kept: &mut Value, sent: &Value, fields: &[&str]) {
     for field in fields {
         if sent.lacks(field) {

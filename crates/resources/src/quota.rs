@@ -14,6 +14,7 @@ use serde_json::Value;
 use wk_api::{GroupResource, Quantity};
 
 pub use amounts::{Amounts, amounts, shown, to_json};
+pub(crate) use pod::requests_of_containers;
 pub use pod::{limits as pod_limits, requests as pod_requests};
 
 use crate::check;

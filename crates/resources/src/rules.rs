@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, names, parse_time};
 
-use crate::definition::{RequestContext, keep_metadata_of_status};
+use crate::definition::{RequestContext, keep_metadata_of_status, no_metadata_of_status};
 use crate::look::{Look, map_mut};
 use crate::metadata::mark_deleted;
 use crate::table;
@@ -72,6 +72,11 @@ pub trait KindRules: Debug + Send + Sync {
         true
     }
 
+    /// Whether an object may be replaced by one that does not say which revision it is made of.
+    fn replaces_any_revision(&self) -> bool {
+        true
+    }
+
     /// Makes an object ready to replace another.
     fn prepare_update(&self, _new: &mut Value, _old: &Value, _update: Update) {}
 
@@ -94,13 +99,15 @@ pub trait KindRules: Debug + Send + Sync {
     }
 
     /// Takes over what a write of the status may change in the metadata. `kept` is the metadata
-    /// of the stored object.
+    /// of the stored object. Most kinds keep nothing but what is wanted from being written there.
     fn status_metadata(&self, kept: &mut Value, sent: &Value) {
-        keep_metadata_of_status(kept, sent, &["managedFields", "resourceVersion"]);
+        let fields = ["annotations", "finalizers", "labels", "ownerReferences"];
+        keep_metadata_of_status(kept, sent, &fields);
+        no_metadata_of_status(kept, sent);
     }
 
-    /// What a client is warned of.
-    fn warnings(&self, _object: &Value) -> Vec<String> {
+    /// What a client is warned of who makes an object, or makes it of `old`.
+    fn warnings(&self, _object: &Value, _old: Option<&Value>) -> Vec<String> {
         Vec::new()
     }
 

@@ -6,9 +6,11 @@ use crate::walk::TypeRule;
 
 pub(crate) mod affinity;
 pub(crate) mod apps;
+pub(crate) mod claim;
 pub(crate) mod container;
 pub(crate) mod env;
 pub(crate) mod label_selector;
+pub(crate) mod operating_system;
 pub(crate) mod pod_spec;
 pub(crate) mod probe;
 pub(crate) mod resources;

@@ -4,8 +4,8 @@
 //! the same lines in a pod, a deployment and a cron job.
 
 use serde_json::{Map, Value};
-use wk_api::{Fault, FieldPath};
-use wk_schema::{Message, Type};
+use wk_api::{Fault, FieldPath, Quantity};
+use wk_schema::{Field, Message, Presence, Type};
 
 use crate::look::is_empty;
 use crate::types;
@@ -75,12 +75,68 @@ fn default_typed(value: &mut Value, ty: Type) {
                 default_typed(value, *item);
             }
         }
+        (Type::Map(Type::Quantity), Value::Object(amounts)) => {
+            amounts.values_mut().for_each(round);
+        }
         (Type::Map(item), Value::Object(entries)) => {
             for value in entries.values_mut() {
                 default_typed(value, *item);
             }
         }
         _ => {}
+    }
+}
+
+/// Rounds an amount of a resource up to thousandths, the finest that there are.
+fn round(value: &mut Value) {
+    let Some(amount) = value.as_str().and_then(|text| Quantity::parse(text).ok()) else { return };
+    let rounded = Quantity::from_milli(amount.milli());
+    if rounded != amount && amount.milli() != i64::MAX {
+        *value = rounded.with_format(amount.format()).to_string().into();
+    }
+}
+
+/// Writes `null` where Go writes it for what is not there: for lists and maps that it never leaves out,
+/// and for times that are no pointers.
+pub(crate) fn put_nulls(object: &mut Value, message: &'static Message) {
+    let Value::Object(map) = object else { return };
+    for field in message.fields {
+        match map.get_mut(field.json) {
+            Some(value) => put_nulls_typed(value, field.ty),
+            None if is_null(field) => {
+                map.insert(field.json.to_owned(), Value::Null);
+            }
+            None => {}
+        }
+    }
+}
+
+fn put_nulls_typed(value: &mut Value, ty: Type) {
+    match (ty, value) {
+        (Type::Message(message), value) => put_nulls(value, message),
+        (Type::List(item), Value::Array(items)) if item.message().is_some() => {
+            for value in items {
+                put_nulls_typed(value, *item);
+            }
+        }
+        (Type::Map(item), Value::Object(entries)) if item.message().is_some() => {
+            for value in entries.values_mut() {
+                put_nulls_typed(value, *item);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether Go writes `null` for the field when it is not there.
+fn is_null(field: &Field) -> bool {
+    match (field.ty, field.presence) {
+        // Of all times this one alone is left out when it is zero.
+        (Type::Time | Type::MicroTime, Presence::OmitEmpty | Presence::Always) => {
+            field.json != "creationTimestamp"
+        }
+        (Type::List(_) | Type::Map(_), Presence::Always) => true,
+        _ => false,
     }
 }
 

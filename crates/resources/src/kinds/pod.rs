@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use wk_api::{Fault, FieldPath, Quantity, well_known};
+use wk_api::{Fault, FieldPath, Quantity, names};
 
 use super::define;
 use crate::check::{self, Faults};
@@ -10,12 +10,17 @@ use crate::definition::{
     Column, Definition, RequestContext, SelectableField, keep_metadata_of_status,
 };
 use crate::look::{Look, keep, map_mut};
+use crate::quota;
 use crate::rules::{KindRules, Update};
-use crate::types::container;
+use crate::types::{affinity, container};
 
+pub(crate) mod annotations;
 mod bind;
+mod resize;
 mod row;
-mod update;
+mod status;
+pub(super) mod update;
+pub(super) mod warnings;
 
 pub use bind::{BindError, bind};
 
@@ -92,6 +97,7 @@ impl KindRules for Pods {
                 }
             }
         }
+        default_resources(pod);
     }
 
     fn prepare_create(&self, pod: &mut Value, _context: &RequestContext<'_>) {
@@ -106,6 +112,7 @@ impl KindRules for Pods {
             }]);
         }
         pod["status"] = status;
+        affinity::complete_selectors(pod);
     }
 
     fn validate(&self, pod: &Value, faults: &mut Faults) {
@@ -124,6 +131,7 @@ impl KindRules for Pods {
             let detail = "cannot be set until all schedulingGates have been cleared";
             faults.push(Fault::forbidden(&path.child("nodeName"), detail));
         }
+        annotations::profiles(&pod["metadata"], spec, &path, faults);
     }
 
     fn prepare_update(&self, new: &mut Value, old: &Value, update: Update) {
@@ -139,8 +147,13 @@ impl KindRules for Pods {
         keep_metadata_of_status(kept, sent, &fields);
     }
 
-    fn warnings(&self, pod: &Value) -> Vec<String> {
-        warnings(&pod["metadata"], &pod["spec"], "")
+    fn warnings(&self, pod: &Value, old: Option<&Value>) -> Vec<String> {
+        // People do not change pods themselves.
+        if old.is_some() {
+            return Vec::new();
+        }
+        let name = warnings::name(pod, "the Pod's hostname");
+        name.into_iter().chain(warnings::of(&pod["metadata"], &pod["spec"], "")).collect()
     }
 
     fn grace_seconds(&self, pod: &Value, asked: Option<i64>) -> Option<i64> {
@@ -189,21 +202,8 @@ fn of_pods_only(pod: &Value, faults: &mut Faults) {
     let (metadata_path, path) = (root.child("metadata"), root.child("spec"));
     let spec = &pod["spec"];
     let annotations = metadata_path.child("annotations");
-    let mirror = pod["metadata"]["annotations"].get(well_known::MIRROR_POD_ANNOTATION);
-    if let Some(value) = mirror
-        && spec.lacks("nodeName")
-    {
-        let detail = "must set spec.nodeName if mirror pod annotation is set";
-        let path = annotations.key(well_known::MIRROR_POD_ANNOTATION);
-        faults.push(Fault::invalid(&path, value.clone(), detail));
-    }
-    let cost = "controller.kubernetes.io/pod-deletion-cost";
-    if let Some(value) = pod["metadata"]["annotations"].get(cost)
-        && value.as_str().is_none_or(|text| text.parse::<i32>().is_err())
-    {
-        let path = annotations.key(cost);
-        faults.push(Fault::invalid(&path, value.clone(), "must be a 32bit integer"));
-    }
+    annotations::validate(&pod["metadata"], spec, &annotations, faults);
+    volumes(pod, &path.child("volumes"), faults);
     for list in ["containers", "initContainers"] {
         let path = path.child(list);
         for (index, container) in spec.items(list).iter().enumerate() {
@@ -224,6 +224,58 @@ fn of_pods_only(pod: &Value, faults: &mut Faults) {
                 faults.push(Fault::forbidden(&path.child("serviceAccountToken"), detail));
             }
         }
+    }
+}
+
+/// Checks what volumes of a pod, and not of a template, must have.
+fn volumes(pod: &Value, list: &FieldPath<'_>, faults: &mut Faults) {
+    let name = pod["metadata"].text("name");
+    let all = pod["spec"].items("volumes");
+    let made = |volume: &Value| format!("{name}-{}", volume.text("name"));
+    for (index, volume) in all.iter().enumerate() {
+        let path = list.index(index);
+        if volume.has("ephemeral") && !name.is_empty() && !volume.lacks("name") {
+            let claim = made(volume);
+            for message in names::dns1123_subdomain(&claim) {
+                let detail = format!("PVC name {}: {message}", wk_api::fault::quote(&claim));
+                faults.push(Fault::invalid(&path.child("name"), volume.text("name"), detail));
+            }
+        }
+        let claim = volume["persistentVolumeClaim"].text("claimName");
+        let is_made = !claim.is_empty()
+            && all.iter().any(|other| other.has("ephemeral") && made(other) == claim);
+        if is_made {
+            let detail = "must not reference a PVC that gets created for an ephemeral volume";
+            let path = path.child("persistentVolumeClaim.claimName");
+            faults.push(Fault::invalid(&path, claim, detail));
+        }
+        if volume.has("image") && volume["image"].lacks("reference") {
+            faults.push(Fault::required(&path.child("image.reference"), ""));
+        }
+    }
+}
+
+/// A pod with limits as a whole asks for what its containers ask for or, where none of them does,
+/// for as much as it may take.
+fn default_resources(pod: &mut Value) {
+    let own = &pod["spec"]["resources"];
+    if own.lacks("limits") {
+        return;
+    }
+    let plain = |name: &str| matches!(name, "cpu" | "memory");
+    let mut requests = own["requests"].as_object().cloned().unwrap_or_default();
+    for (name, amount) in quota::requests_of_containers(&pod["spec"]) {
+        if plain(&name) {
+            requests.entry(name).or_insert_with(|| amount.to_string().into());
+        }
+    }
+    for (name, limit) in own.entries("limits") {
+        if plain(name) || name.starts_with("hugepages-") {
+            requests.entry(name.clone()).or_insert_with(|| limit.clone());
+        }
+    }
+    if !requests.is_empty() {
+        pod["spec"]["resources"]["requests"] = Value::Object(requests);
     }
 }
 
@@ -261,126 +313,6 @@ pub fn qos_class(pod: &Value) -> &'static str {
         })
     });
     if guaranteed { "Guaranteed" } else { "Burstable" }
-}
-
-/// What is deprecated or without effect in a pod or, under `prefix`, in a template.
-pub(super) fn warnings(metadata: &Value, spec: &Value, prefix: &str) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let path = |field: &str| format!("{prefix}spec.{field}");
-    for label in ["beta.kubernetes.io/arch", "beta.kubernetes.io/os"] {
-        if spec["nodeSelector"].has(label) {
-            let stable = label.trim_start_matches("beta.");
-            warnings.push(format!(
-                "{}[{label}]: deprecated since v1.14; use \"{stable}\" instead",
-                path("nodeSelector")
-            ));
-        }
-    }
-    let zones = [
-        ("failure-domain.beta.kubernetes.io/region", well_known::REGION_LABEL),
-        ("failure-domain.beta.kubernetes.io/zone", well_known::ZONE_LABEL),
-    ];
-    for (label, stable) in zones {
-        if spec["nodeSelector"].has(label) {
-            warnings.push(format!(
-                "{}[{label}]: deprecated since v1.17; use \"{stable}\" instead",
-                path("nodeSelector")
-            ));
-        }
-    }
-    for (key, _) in metadata.entries("annotations") {
-        if key.starts_with("container.apparmor.security.beta.kubernetes.io/") {
-            warnings.push(format!(
-                "{prefix}metadata.annotations[{key}]: deprecated since v1.30; use the \
-                 \"appArmorProfile\" field instead"
-            ));
-        }
-        if key == "scheduler.alpha.kubernetes.io/critical-pod" {
-            warnings.push(format!(
-                "{prefix}metadata.annotations[{key}]: non-functional in v1.16+; use the \
-                 \"priorityClassName\" field instead"
-            ));
-        }
-    }
-    for (index, volume) in spec.items("volumes").iter().enumerate() {
-        for (source, text) in [
-            ("photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
-            ("gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"),
-            ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
-            ("flocker", "deprecated in v1.22, non-functional in v1.25+"),
-            ("storageos", "deprecated in v1.22, non-functional in v1.25+"),
-            ("quobyte", "deprecated in v1.22, non-functional in v1.25+"),
-            ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
-            ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
-            ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
-        ] {
-            if volume.has(source) {
-                warnings.push(format!("{}[{index}].{source}: {text}", path("volumes")));
-            }
-        }
-    }
-    for list in ["initContainers", "containers"] {
-        for (index, container) in spec.items(list).iter().enumerate() {
-            warnings.extend(container_warnings(container, &format!("{}[{index}]", path(list))));
-        }
-    }
-    if spec.int("terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
-        warnings.push(format!(
-            "{}: must be >= 0; negative values are invalid and will be treated as 1",
-            path("terminationGracePeriodSeconds")
-        ));
-    }
-    for (index, secret) in spec.items("imagePullSecrets").iter().enumerate() {
-        if secret.lacks("name") {
-            warnings.push(format!(
-                "{}[{index}].name: invalid empty name \"\"",
-                path("imagePullSecrets")
-            ));
-        }
-    }
-    warnings
-}
-
-fn container_warnings(container: &Value, path: &str) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for kind in ["limits", "requests"] {
-        for (name, value) in container["resources"].entries(kind) {
-            let Some(quantity) = check::quantity_of(value) else { continue };
-            let fractional = name == "memory" || name == "ephemeral-storage";
-            if fractional && !quantity.is_whole() {
-                let shown = wk_api::fault::quote(&quantity.to_string());
-                warnings.push(format!(
-                    "{path}.resources.{kind}[{name}]: fractional byte value {shown} is invalid, \
-                     must be an integer"
-                ));
-            }
-        }
-    }
-    let mut seen: Vec<&str> = Vec::new();
-    for (index, variable) in container.items("env").iter().enumerate() {
-        let name = variable.text("name");
-        let own = format!("$({name})");
-        // A variable that builds on its own earlier value is repeated on purpose.
-        if seen.contains(&name) && !variable.text("value").contains(&own) {
-            warnings.push(format!(
-                "{path}.env[{index}]: hides previous definition of {}, which may be dropped when \
-                 using apply",
-                wk_api::fault::quote(name)
-            ));
-        }
-        seen.push(name);
-    }
-    let mut ports: Vec<(i64, &str)> = Vec::new();
-    for (index, port) in container.items("ports").iter().enumerate() {
-        let this = (port.int("containerPort").unwrap_or(0), port.text("protocol"));
-        if let Some(first) = ports.iter().position(|other| *other == this) {
-            warnings.push(format!(
-                "{path}.ports[{index}]: duplicate port definition with {path}.ports[{first}]"
-            ));
-        }
-        ports.push(this);
-    }
-    warnings
 }
 
 /// Keeps the parts of a pod that a write of `what` is not about.

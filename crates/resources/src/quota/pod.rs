@@ -71,7 +71,7 @@ fn by_name(requests: &Amounts, limits: &Amounts) -> Amounts {
 /// overhead comes on top.
 pub fn requests(pod: &Value) -> Amounts {
     let statuses = statuses(pod);
-    let mut total = whole(pod, |container| {
+    let mut total = whole(&pod["spec"], |container| {
         let mut asked = amounts(&container["resources"]["requests"]);
         // During a resize what the container has counts until it has given it back.
         if let Some(status) = statuses.get(container.text("name")) {
@@ -88,7 +88,7 @@ pub fn requests(pod: &Value) -> Amounts {
 /// What a pod may take as a whole; a resource that some container has no limit for still counts
 /// with the limits of the others.
 pub fn limits(pod: &Value) -> Amounts {
-    let mut total = whole(pod, |container| amounts(&container["resources"]["limits"]));
+    let mut total = whole(&pod["spec"], |container| amounts(&container["resources"]["limits"]));
     pod_level(pod, "limits", &mut total);
     for (name, amount) in amounts(&pod["spec"]["overhead"]) {
         if let Some(limit) = total.get_mut(&name).filter(|limit| !limit.is_zero()) {
@@ -104,8 +104,12 @@ fn statuses(pod: &Value) -> BTreeMap<&str, &Value> {
     all.map(|status| (status.text("name"), status)).collect()
 }
 
-fn whole(pod: &Value, of: impl Fn(&Value) -> Amounts) -> Amounts {
-    let spec = &pod["spec"];
+/// What the containers of a specification ask for together.
+pub(crate) fn requests_of_containers(spec: &Value) -> Amounts {
+    whole(spec, |container| amounts(&container["resources"]["requests"]))
+}
+
+fn whole(spec: &Value, of: impl Fn(&Value) -> Amounts) -> Amounts {
     let mut total = Amounts::new();
     for container in spec.items("containers") {
         add(&mut total, &of(container));

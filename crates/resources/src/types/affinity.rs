@@ -1,6 +1,6 @@
 //! Where a pod may run: affinity, tolerations, spreading.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wk_api::{Fault, FieldPath, names};
 
 use crate::check::{self, Faults};
@@ -59,8 +59,24 @@ fn pod_term(term: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         let messages = names::dns1123_label(namespace);
         check::invalid(&path.child("namespace"), namespace, messages, faults);
     }
-    label_keys(term, "matchLabelKeys", path, faults);
-    label_keys(term, "mismatchLabelKeys", path, faults);
+    for field in ["matchLabelKeys", "mismatchLabelKeys"] {
+        let list = path.child(field);
+        if !term.lacks(field) && !term.has("labelSelector") {
+            faults.push(Fault::forbidden(&list, NO_SELECTOR));
+            continue;
+        }
+        label_names(term, field, &list, faults);
+    }
+    // Kubernetes names no field here, only where in the list of keys it is.
+    repeated_keys(term, path, faults);
+    let mismatched = term.items("mismatchLabelKeys");
+    let list = path.child("matchLabelKeys");
+    for (index, key) in term.items("matchLabelKeys").iter().enumerate() {
+        if mismatched.contains(key) {
+            let detail = "exists in both matchLabelKeys and mismatchLabelKeys";
+            faults.push(Fault::invalid(&list.index(index), key.clone(), detail));
+        }
+    }
     let key = term.text("topologyKey");
     if key.is_empty() {
         faults.push(Fault::required(&path.child("topologyKey"), "can not be empty"));
@@ -68,15 +84,67 @@ fn pod_term(term: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     check::invalid(&path.child("topologyKey"), key, names::qualified_name(key), faults);
 }
 
-fn label_keys(term: &Value, field: &str, path: &FieldPath<'_>, faults: &mut Faults) {
-    let list = path.child(field);
-    if !term.lacks(field) && !term.has("labelSelector") {
-        let detail = "must not be specified when labelSelector is not set";
-        faults.push(Fault::forbidden(&list, detail));
-    }
+const NO_SELECTOR: &str = "must not be specified when labelSelector is not set";
+
+fn label_names(term: &Value, field: &str, list: &FieldPath<'_>, faults: &mut Faults) {
     for (index, key) in term.items(field).iter().enumerate() {
         let key = key.as_str().unwrap_or_default();
         check::invalid(&list.index(index), key, names::qualified_name(key), faults);
+    }
+}
+
+/// Checks that no key of `matchLabelKeys` was in the selector before the pod's label came into it.
+fn repeated_keys(term: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let selector = &term["labelSelector"];
+    let keys = term.items("matchLabelKeys");
+    let mut seen: Vec<&str> =
+        selector.entries("matchLabels").map(|(key, _)| key.as_str()).collect();
+    for expression in selector.items("matchExpressions") {
+        let key = expression.text("key");
+        let at = keys.iter().rposition(|own| own == key);
+        if let Some(index) = at.filter(|_| seen.contains(&key)) {
+            let detail = "exists in both matchLabelKeys and labelSelector";
+            faults.push(Fault::invalid(&path.index(index), key, detail));
+        }
+        seen.push(key);
+    }
+}
+
+/// Completes the selectors of a new pod by its own values of the labels that they name.
+pub(crate) fn complete_selectors(pod: &mut Value) {
+    let labels = pod["metadata"]["labels"].clone();
+    if !labels.is_object() {
+        return;
+    }
+    let complete = |term: &mut Value| {
+        for (field, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+            let keys = term.items(field).to_vec();
+            let Some(Value::Object(selector)) = term.get_mut("labelSelector") else { return };
+            for key in keys.iter().filter_map(Value::as_str) {
+                let Some(value) = labels.get(key) else { continue };
+                let list = selector.entry("matchExpressions").or_insert_with(|| json!([]));
+                if let Value::Array(list) = list {
+                    list.push(json!({"key": key, "operator": operator, "values": [value]}));
+                }
+            }
+        }
+    };
+    let Some(Value::Object(spec)) = pod.get_mut("spec") else { return };
+    if let Some(Value::Array(constraints)) = spec.get_mut("topologySpreadConstraints") {
+        constraints.iter_mut().for_each(complete);
+    }
+    let Some(affinity) = spec.get_mut("affinity") else { return };
+    for field in ["podAffinity", "podAntiAffinity"] {
+        let Some(terms) = affinity.get_mut(field) else { continue };
+        if let Some(Value::Array(required)) = terms.get_mut(REQUIRED) {
+            required.iter_mut().for_each(complete);
+        }
+        let Some(Value::Array(preferred)) = terms.get_mut(PREFERRED) else { continue };
+        for weighted in preferred {
+            if let Some(term) = weighted.get_mut("podAffinityTerm") {
+                complete(term);
+            }
+        }
     }
 }
 
@@ -168,8 +236,12 @@ fn node_field(requirement: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 
 /// Checks `tolerations` in a field.
 pub(crate) fn tolerations(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let list = path.child("tolerations");
-    for (index, toleration) in spec.items("tolerations").iter().enumerate() {
+    each_toleration(spec.items("tolerations"), &path.child("tolerations"), faults);
+}
+
+/// Checks tolerations in a list.
+pub(crate) fn each_toleration(tolerations: &[Value], list: &FieldPath<'_>, faults: &mut Faults) {
+    for (index, toleration) in tolerations.iter().enumerate() {
         let path = list.index(index);
         let operator = toleration.text("operator");
         let value = toleration.text("value");
@@ -254,6 +326,11 @@ pub(super) fn spreading(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults)
         for field in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
             check::one_of(constraint, field, &["Honor", "Ignore"], &path, faults);
         }
-        label_keys(constraint, "matchLabelKeys", &path, faults);
+        let list = path.child("matchLabelKeys");
+        if !constraint.lacks("matchLabelKeys") && !constraint.has("labelSelector") {
+            faults.push(Fault::forbidden(&list, NO_SELECTOR));
+        }
+        label_names(constraint, "matchLabelKeys", &list, faults);
+        repeated_keys(constraint, &list, faults);
     }
 }

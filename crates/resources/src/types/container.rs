@@ -59,6 +59,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) grace: Option<i64>,
     pub(super) restart_policy: &'a str,
     pub(super) host_users: bool,
+    /// The operating system that the pod says it is made for.
+    pub(super) system: Option<&'a str>,
 }
 
 /// Checks all containers of a pod spec.
@@ -88,10 +90,9 @@ fn regular(spec: &Value, around: &Surroundings<'_>, path: &FieldPath<'_>, faults
         if !seen.insert(name) {
             faults.push(Fault::duplicate(&path.child("name"), name));
         }
-        probe::lifecycle(container, around.grace, &path, faults);
-        probe::probes(container, around.grace, &path, faults);
-        let policies = ["Always", "Never", "OnFailure"];
-        check::one_of(container, "restartPolicy", &policies, &path, faults);
+        probe::lifecycle(container, around, &path, faults);
+        probe::probes(container, &path, faults);
+        restart_policy(container, &path, faults);
     }
     host_ports(containers, &list, 0, faults);
 }
@@ -103,16 +104,15 @@ fn init(spec: &Value, around: &Surroundings<'_>, path: &FieldPath<'_>, faults: &
     for (index, container) in spec.items("initContainers").iter().enumerate() {
         let path = list.index(index);
         common(container, around, &path, faults);
-        let policies = ["Always", "Never", "OnFailure"];
-        check::one_of(container, "restartPolicy", &policies, &path, faults);
+        restart_policy(container, &path, faults);
         let name = container.text("name");
         if !seen.insert(name) && !name.is_empty() {
             faults.push(Fault::duplicate(&path.child("name"), name));
         }
         host_ports(std::slice::from_ref(container), &list, index, faults);
         if container.text("restartPolicy") == "Always" {
-            probe::lifecycle(container, around.grace, &path, faults);
-            probe::probes(container, around.grace, &path, faults);
+            probe::lifecycle(container, around, &path, faults);
+            probe::probes(container, &path, faults);
             continue;
         }
         for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
@@ -154,6 +154,7 @@ fn ephemeral(spec: &Value, around: &Surroundings<'_>, path: &FieldPath<'_>, faul
             "startupProbe",
             "lifecycle",
             "restartPolicy",
+            "restartPolicyRules",
             "resizePolicy",
         ] {
             if !container.lacks(field) {
@@ -181,6 +182,7 @@ fn common(container: &Value, around: &Surroundings<'_>, path: &FieldPath<'_>, fa
     env::variables(container, path, faults);
     env::sources(container, path, faults);
     volume::mounts(container, &around.volumes, path, faults);
+    volume::devices(container, &around.volumes, path, faults);
     let policies = ["Always", "IfNotPresent", "Never"];
     check::required_one_of(container, "imagePullPolicy", &policies, path, faults);
     resources::requirements(
@@ -239,6 +241,38 @@ fn host_ports(containers: &[Value], list: &FieldPath<'_>, first: usize, faults: 
             if !taken.insert(text.clone()) {
                 faults.push(Fault::duplicate(&path.index(index).child("hostPort"), text));
             }
+        }
+    }
+}
+
+/// The most rules of when a container starts again, and exit codes of one rule.
+const MAX_RESTART_RULES: usize = 20;
+const MAX_EXIT_CODES: usize = 255;
+
+fn restart_policy(container: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let policies = ["Always", "Never", "OnFailure"];
+    check::one_of(container, "restartPolicy", &policies, path, faults);
+    let list = path.child("restartPolicyRules");
+    let rules = container.items("restartPolicyRules");
+    if !rules.is_empty() && !container.has("restartPolicy") {
+        let detail = "must specify restartPolicy when restart rules are used";
+        faults.push(Fault::required(&path.child("restartPolicy"), detail));
+    }
+    if rules.len() > MAX_RESTART_RULES {
+        faults.push(Fault::too_many(&list, rules.len(), MAX_RESTART_RULES));
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        let path = list.index(index);
+        check::required_one_of(rule, "action", &["Restart"], &path, faults);
+        let (codes, path) = (&rule["exitCodes"], path.child("exitCodes"));
+        if !codes.is_object() {
+            faults.push(Fault::required(&path, "must be specified"));
+            continue;
+        }
+        check::required_one_of(codes, "operator", &["In", "NotIn"], &path, faults);
+        let count = codes.items("values").len();
+        if count > MAX_EXIT_CODES {
+            faults.push(Fault::too_many(&path.child("values"), count, MAX_EXIT_CODES));
         }
     }
 }

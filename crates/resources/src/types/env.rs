@@ -79,6 +79,7 @@ fn value_from(variable: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         check::required_text(file, "key", names::env_var_name, &path, faults);
         check::required_text(file, "volumeName", names::dns1123_label, &path, faults);
         check::required(file, "path", &path, faults);
+        check::unreserved_path(file.text("path"), &path.child("path"), faults);
     }
     if sources == 0 {
         let detail = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or \
@@ -198,10 +199,12 @@ pub(super) fn resource_field(field: &Value, file: bool, path: &FieldPath<'_>, fa
     } else if !RESOURCES.contains(&resource) && !huge {
         faults.push(Fault::not_supported(&path.child("resource"), resource, &RESOURCES));
     }
-    let divisor = field.text("divisor");
-    if divisor.is_empty() || divisor == "0" {
+    let Some(divisor) = check::quantity(field, "divisor").filter(|divisor| !divisor.is_zero())
+    else {
         return;
-    }
+    };
+    let divisor = divisor.to_string();
+    let divisor = divisor.as_str();
     let bytes = BYTES.contains(&divisor);
     let (fits, allowed, what) = match resource {
         "limits.cpu" | "requests.cpu" => {

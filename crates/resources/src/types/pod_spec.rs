@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use wk_api::{Fault, FieldPath, names, well_known};
 
 use super::container::{self, Surroundings};
-use super::{affinity, resources, security, volume};
+use super::{affinity, operating_system, resources, security, volume};
 use crate::check::{self, Faults};
+use crate::kinds::pod::annotations;
 use crate::look::{Look, always, default_to};
 use crate::metadata;
+use crate::quota;
 use crate::walk::TypeRule;
 
 pub(super) const RULE: TypeRule = TypeRule {
@@ -57,8 +59,11 @@ fn default_template(template: &mut Map<String, Value>) {
 }
 
 fn validate_template(template: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    metadata::labels(&template["metadata"], "labels", path, faults);
-    metadata::annotations(&template["metadata"], path, faults);
+    let (own, spec) = (&template["metadata"], &template["spec"]);
+    metadata::labels(own, "labels", path, faults);
+    metadata::annotations(own, path, faults);
+    annotations::validate(own, spec, &path.child("annotations"), faults);
+    annotations::profiles(own, spec, &path.child("spec"), faults);
     if !template["spec"].lacks("ephemeralContainers") {
         let detail = "ephemeral containers not allowed in pod template";
         faults.push(Fault::forbidden(&path.child("spec.ephemeralContainers"), detail));
@@ -78,6 +83,7 @@ fn validate(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         grace,
         restart_policy: spec.text("restartPolicy"),
         host_users: spec.flag("hostUsers") != Some(false),
+        system: spec.has("os").then(|| spec["os"].text("name")),
     };
     container::validate_all(spec, &around, path, faults);
     pod_resources(spec, path, faults);
@@ -92,6 +98,7 @@ fn validate(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     dns_config(spec, path, faults);
     gates(spec, path, faults);
     affinity::spreading(spec, path, faults);
+    operating_system::host_processes(spec, path, faults);
     security::host_users(spec, path, faults);
     let subdomain = names::dns1123_subdomain;
     check::text(spec, "serviceAccountName", subdomain, path, faults);
@@ -99,6 +106,7 @@ fn validate(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     check::in_range(spec, "activeDeadlineSeconds", 1, i64::from(i32::MAX), path, faults);
     check::text(spec, "hostname", names::dns1123_label, path, faults);
     check::text(spec, "subdomain", names::dns1123_label, path, faults);
+    hostname_override(spec, path, faults);
     affinity::tolerations(spec, path, faults);
     host_aliases(spec, path, faults);
     check::text(spec, "priorityClassName", subdomain, path, faults);
@@ -108,13 +116,34 @@ fn validate(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     }
     let policies = ["PreemptLowerPriority", "Never"];
     check::one_of(spec, "preemptionPolicy", &policies, path, faults);
-    let overhead = path.child("overhead");
-    for (name, value) in spec.entries("overhead") {
-        let path = overhead.key(name);
-        resources::container_name(name, &path, faults);
-        resources::amount(name, value, &path, faults);
+    // The overhead is checked as the limits of a container are, and called so.
+    let overhead = json!({"limits": spec["overhead"]});
+    let name_rule = resources::container_name;
+    resources::requirements(&overhead, &[], name_rule, &path.child("overhead"), faults);
+    operating_system::check(spec, path, faults);
+}
+
+/// The longest host name that Linux takes.
+const HOSTNAME_MAX: usize = 64;
+
+fn hostname_override(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    if !spec.has("hostnameOverride") {
+        return;
     }
-    operating_system(spec, path, faults);
+    let name = spec.text("hostnameOverride");
+    let own = path.child("hostnameOverride");
+    check::invalid(&own, name, names::dns1123_subdomain(name), faults);
+    if name.len() > HOSTNAME_MAX {
+        faults.push(Fault::too_long(&own, HOSTNAME_MAX));
+    }
+    if spec.is("setHostnameAsFQDN") {
+        let detail = "may not be specified when `setHostnameAsFQDN` is true";
+        faults.push(Fault::forbidden(&own, detail));
+    }
+    if spec.is("hostNetwork") {
+        let detail = "may not be specified when `hostNetwork` is true";
+        faults.push(Fault::forbidden(&own, detail));
+    }
 }
 
 fn resource_claims<'a>(spec: &'a Value, path: &FieldPath<'_>, faults: &mut Faults) -> Vec<&'a str> {
@@ -122,10 +151,14 @@ fn resource_claims<'a>(spec: &'a Value, path: &FieldPath<'_>, faults: &mut Fault
     let mut claimed = BTreeSet::new();
     for (index, claim) in spec.items("resourceClaims").iter().enumerate() {
         let path = list.index(index);
-        check::required_text(claim, "name", names::dns1123_label, &path, faults);
         let name = claim.text("name");
-        if !name.is_empty() && !claimed.insert(name) {
+        if claimed.contains(name) {
             faults.push(Fault::duplicate(&path.child("name"), name));
+        } else {
+            check::required_text(claim, "name", names::dns1123_label, &path, faults);
+        }
+        if !name.is_empty() {
+            claimed.insert(name);
         }
         let fields = ["resourceClaimName", "resourceClaimTemplateName"];
         match fields.iter().filter(|field| claim.has(field)).count() {
@@ -141,8 +174,10 @@ fn resource_claims<'a>(spec: &'a Value, path: &FieldPath<'_>, faults: &mut Fault
                 faults.push(Fault::invalid(&path, claim.clone(), detail));
             }
         }
-        for field in fields {
-            check::text(claim, field, names::dns1123_subdomain, &path, faults);
+        for field in fields.iter().filter(|field| claim.has(field)) {
+            let name = claim.text(field);
+            let messages = names::dns1123_subdomain(name);
+            check::invalid(&path.child(field), name, messages, faults);
         }
     }
     claimed.into_iter().collect()
@@ -159,6 +194,39 @@ fn pod_resources(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         faults.push(Fault::forbidden(&path.child("claims"), detail));
     }
     resources::requirements(given, &[], pod_resource_name, &path, faults);
+    consistent(spec, &path, faults);
+}
+
+/// Checks that what the containers ask for fits into what the pod asks for as a whole.
+fn consistent(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let (requests, limits) = (&spec["resources"]["requests"], &spec["resources"]["limits"]);
+    let path_of_requests = path.child("requests");
+    for (name, sum) in quota::requests_of_containers(spec) {
+        let counts = matches!(name.as_str(), "cpu" | "memory") || name.starts_with("hugepages-");
+        let own = check::quantity(requests, &name);
+        if counts && sum > own.unwrap_or_default() {
+            let shown = own.unwrap_or_default().to_string();
+            let detail =
+                format!("must be greater than or equal to aggregate container requests of {sum}");
+            faults.push(Fault::invalid(&path_of_requests.key(&name), shown, detail));
+        }
+    }
+    let list = path.child("containers");
+    for (index, container) in spec.items("containers").iter().enumerate() {
+        for (name, value) in container["resources"].entries("limits") {
+            let (Some(own), Some(limit)) =
+                (check::quantity(limits, name), check::quantity_of(value))
+            else {
+                continue;
+            };
+            if limit > own {
+                let path = list.index(index);
+                let path = path.key(name);
+                let detail = format!("must be less than or equal to pod limits of {own}");
+                faults.push(Fault::invalid(&path.child("limits"), limit.to_string(), detail));
+            }
+        }
+    }
 }
 
 fn pod_resource_name(text: &str, path: &FieldPath<'_>, faults: &mut Faults) {
@@ -271,17 +339,5 @@ fn host_aliases(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
             let name = name.as_str().unwrap_or_default();
             check::invalid(&list.index(index), name, names::dns1123_subdomain(name), faults);
         }
-    }
-}
-
-fn operating_system(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    if !spec.has("os") {
-        return;
-    }
-    let path = path.child("os");
-    match spec["os"].text("name") {
-        "" => faults.push(Fault::required(&path.child("name"), "cannot be empty")),
-        "linux" | "windows" => {}
-        other => faults.push(Fault::not_supported(&path, other, &["linux", "windows"])),
     }
 }

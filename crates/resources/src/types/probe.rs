@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use wk_api::{Fault, FieldPath, names};
 
+use super::container::Surroundings;
 use crate::check::{self, Faults};
 use crate::look::{Look, default_to};
 use crate::metadata::non_negative;
@@ -52,31 +53,20 @@ pub(super) enum Which {
 }
 
 /// Checks the three probes of a container.
-pub(super) fn probes(
-    container: &Value,
-    grace: Option<i64>,
-    path: &FieldPath<'_>,
-    faults: &mut Faults,
-) {
+pub(super) fn probes(container: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     for (field, which) in [
         ("livenessProbe", Which::Liveness),
         ("readinessProbe", Which::Readiness),
         ("startupProbe", Which::Startup),
     ] {
         if container.has(field) {
-            probe(&container[field], which, grace, &path.child(field), faults);
+            probe(&container[field], which, &path.child(field), faults);
         }
     }
 }
 
-fn probe(
-    probe: &Value,
-    which: Which,
-    grace: Option<i64>,
-    path: &FieldPath<'_>,
-    faults: &mut Faults,
-) {
-    handler(probe, &["exec", "httpGet", "tcpSocket", "grpc"], grace, path, faults);
+fn probe(probe: &Value, which: Which, path: &FieldPath<'_>, faults: &mut Faults) {
+    handler(probe, &["exec", "httpGet", "tcpSocket", "grpc"], None, path, faults);
     for field in [
         "initialDelaySeconds",
         "timeoutSeconds",
@@ -105,7 +95,7 @@ fn probe(
 /// Checks the hooks of a container.
 pub(super) fn lifecycle(
     container: &Value,
-    grace: Option<i64>,
+    around: &Surroundings<'_>,
     path: &FieldPath<'_>,
     faults: &mut Faults,
 ) {
@@ -114,9 +104,95 @@ pub(super) fn lifecycle(
     for field in ["postStart", "preStop"] {
         if lifecycle.has(field) {
             let actions = ["exec", "httpGet", "tcpSocket", "sleep"];
-            handler(&lifecycle[field], &actions, grace, &path.child(field), faults);
+            handler(&lifecycle[field], &actions, around.grace, &path.child(field), faults);
         }
     }
+    if lifecycle.has("stopSignal") {
+        stop_signal(lifecycle, around.system, &path, faults);
+    }
+}
+
+/// What a container can be stopped with, by operating system.
+const LINUX_SIGNALS: [&str; 65] = [
+    "SIGABRT",
+    "SIGALRM",
+    "SIGBUS",
+    "SIGCHLD",
+    "SIGCLD",
+    "SIGCONT",
+    "SIGFPE",
+    "SIGHUP",
+    "SIGILL",
+    "SIGINT",
+    "SIGIO",
+    "SIGIOT",
+    "SIGKILL",
+    "SIGPIPE",
+    "SIGPOLL",
+    "SIGPROF",
+    "SIGPWR",
+    "SIGQUIT",
+    "SIGRTMAX",
+    "SIGRTMAX-1",
+    "SIGRTMAX-10",
+    "SIGRTMAX-11",
+    "SIGRTMAX-12",
+    "SIGRTMAX-13",
+    "SIGRTMAX-14",
+    "SIGRTMAX-2",
+    "SIGRTMAX-3",
+    "SIGRTMAX-4",
+    "SIGRTMAX-5",
+    "SIGRTMAX-6",
+    "SIGRTMAX-7",
+    "SIGRTMAX-8",
+    "SIGRTMAX-9",
+    "SIGRTMIN",
+    "SIGRTMIN+1",
+    "SIGRTMIN+10",
+    "SIGRTMIN+11",
+    "SIGRTMIN+12",
+    "SIGRTMIN+13",
+    "SIGRTMIN+14",
+    "SIGRTMIN+15",
+    "SIGRTMIN+2",
+    "SIGRTMIN+3",
+    "SIGRTMIN+4",
+    "SIGRTMIN+5",
+    "SIGRTMIN+6",
+    "SIGRTMIN+7",
+    "SIGRTMIN+8",
+    "SIGRTMIN+9",
+    "SIGSEGV",
+    "SIGSTKFLT",
+    "SIGSTOP",
+    "SIGSYS",
+    "SIGTERM",
+    "SIGTRAP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGVTALRM",
+    "SIGWINCH",
+    "SIGXCPU",
+    "SIGXFSZ",
+];
+const WINDOWS_SIGNALS: [&str; 2] = ["SIGKILL", "SIGTERM"];
+
+fn stop_signal(lifecycle: &Value, system: Option<&str>, path: &FieldPath<'_>, faults: &mut Faults) {
+    let supported: &[&str] = match system {
+        None => {
+            let detail = "may not be set for containers with empty `spec.os.name`";
+            faults.push(Fault::forbidden(&path.child("stopSignal"), detail));
+            return;
+        }
+        Some("windows") => &WINDOWS_SIGNALS,
+        Some(_) => &LINUX_SIGNALS,
+    };
+    check::one_of(lifecycle, "stopSignal", supported, path, faults);
 }
 
 /// Checks that there is exactly one action, and that action.
@@ -142,7 +218,11 @@ fn handler(
         "httpGet" => {
             check::required(value, "path", &path, faults);
             check::port(&value["port"], &path.child("port"), faults);
-            check::one_of(value, "scheme", &["HTTP", "HTTPS"], &path, faults);
+            let schemes = ["HTTP", "HTTPS"];
+            if !schemes.contains(&value.text("scheme")) {
+                let scheme = value.text("scheme");
+                faults.push(Fault::not_supported(&path.child("scheme"), scheme, &schemes));
+            }
             for header in value.items("httpHeaders") {
                 let name = header.text("name");
                 let messages = names::http_header_name(name);

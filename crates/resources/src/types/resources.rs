@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use wk_api::{Fault, FieldPath, names};
+use wk_api::{Fault, FieldPath, Quantity, names};
 
 use crate::check::{self, Faults};
 use crate::look::Look;
@@ -116,6 +116,19 @@ pub(crate) fn amount(name: &str, value: &Value, path: &FieldPath<'_>, faults: &m
     }
 }
 
+/// Checks that huge pages are asked for as whole pages.
+fn whole_pages(name: &str, value: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let Some(size) = name.strip_prefix("hugepages-") else { return };
+    let (Ok(size), Some(amount)) = (Quantity::parse(size), check::quantity_of(value)) else {
+        return;
+    };
+    let (bytes, page) = (amount.value(), size.value());
+    if page <= 0 || bytes % page != 0 || bytes < 0 {
+        let detail = format!("{amount} is not positive integer multiple of {name}");
+        faults.push(Fault::invalid(path, amount.to_string(), detail));
+    }
+}
+
 /// Checks `limits`, `requests` and `claims`; `claims` of the pod are those that can be named.
 pub(crate) fn requirements(
     resources: &Value,
@@ -131,6 +144,7 @@ pub(crate) fn requirements(
         let path = limits_path.key(name);
         name_rule(name, &path, faults);
         amount(name, value, &path, faults);
+        whole_pages(name, value, &path, faults);
     }
     for (name, value) in resources.entries("requests") {
         let path = requests_path.key(name);
@@ -152,6 +166,7 @@ pub(crate) fn requirements(
             }
             Some(_) | None => {}
         }
+        whole_pages(name, value, &path, faults);
     }
     let mut named = resources.entries("limits").chain(resources.entries("requests"));
     let huge = named.any(|(name, _)| is_huge_page(name));
@@ -171,9 +186,19 @@ fn claims(resources: &Value, pod_claims: &[&str], path: &FieldPath<'_>, faults: 
             faults.push(Fault::required(&path, ""));
             continue;
         }
-        check::text(claim, "request", names::dns1123_label, &path, faults);
-        if seen.contains(&(name, "")) || !seen.insert((name, request)) {
+        if seen.contains(&(name, "")) {
             faults.push(Fault::duplicate(&path, name));
+        } else {
+            check::text(claim, "request", names::dns1123_label, &path, faults);
+            if seen.contains(&(name, request)) {
+                faults.push(Fault::duplicate(&path, format!("{name}/{request}")));
+            } else if request.is_empty() {
+                // Some of its requests were named before.
+                for _ in seen.iter().filter(|(other, _)| *other == name) {
+                    faults.push(Fault::duplicate(&path, name));
+                }
+            }
+            seen.insert((name, request));
         }
         if !pod_claims.contains(&name) {
             let mut fault = Fault::not_found(&path, name);

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath, names};
 
+use super::operating_system;
 use crate::check::{self, Faults};
 use crate::look::Look;
 
 /// The largest user or group id.
-const ID_MAX: i64 = 0xffff_ffff;
+const ID_MAX: i64 = 0x7fff_ffff;
 
 /// Checks the security context of a pod spec.
 pub(super) fn of_pod(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
@@ -30,14 +31,15 @@ pub(super) fn of_pod(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         faults.push(Fault::invalid(&path.child("shareProcessNamespace"), true, detail));
     }
     sysctls(spec, context, &path, faults);
-    for (field, supported) in [
-        ("fsGroupChangePolicy", ["Always", "OnRootMismatch"]),
-        ("supplementalGroupsPolicy", ["Merge", "Strict"]),
-        ("seLinuxChangePolicy", ["MountOption", "Recursive"]),
-    ] {
-        check::one_of(context, field, &supported, &path, faults);
-    }
-    profiles(context, &path, faults);
+    let policies = ["Always", "OnRootMismatch"];
+    check::one_of(context, "fsGroupChangePolicy", &policies, &path, faults);
+    profile(context, "seccomp", &path, faults);
+    operating_system::windows_options(context, &path, faults);
+    profile(context, "AppArmor", &path, faults);
+    let policies = ["Merge", "Strict"];
+    check::one_of(context, "supplementalGroupsPolicy", &policies, &path, faults);
+    let policies = ["MountOption", "Recursive"];
+    check::one_of(context, "seLinuxChangePolicy", &policies, &path, faults);
 }
 
 fn sysctls(spec: &Value, context: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
@@ -86,16 +88,15 @@ fn is_sysctl(name: &str) -> bool {
     name.len() <= 253 && name.split(['.', '/']).all(segment)
 }
 
-fn profiles(context: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    if context.has("seccompProfile") {
-        profile(&context["seccompProfile"], "seccomp", &path.child("seccompProfile"), faults);
-    }
-    if context.has("appArmorProfile") {
-        profile(&context["appArmorProfile"], "AppArmor", &path.child("appArmorProfile"), faults);
-    }
-}
+/// The longest path of a profile: what Linux takes.
+const PROFILE_MAX: usize = 4095;
 
-fn profile(profile: &Value, what: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+fn profile(context: &Value, what: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    let field = if what == "seccomp" { "seccompProfile" } else { "appArmorProfile" };
+    if !context.has(field) {
+        return;
+    }
+    let (profile, path) = (&context[field], path.child(field));
     let local = path.child("localhostProfile");
     let file = profile.text("localhostProfile");
     match profile.text("type") {
@@ -105,19 +106,19 @@ fn profile(profile: &Value, what: &str, path: &FieldPath<'_>, faults: &mut Fault
                 faults.push(Fault::required(&local, detail));
             } else if what == "seccomp" {
                 check::descending_path(file, &local, faults);
-            } else if file.trim() != file {
-                let detail = "must not be padded with whitespace";
-                faults.push(Fault::invalid(&local, file, detail));
+            } else {
+                if file.trim() != file {
+                    let detail = "must not be padded with whitespace";
+                    faults.push(Fault::invalid(&local, file, detail));
+                }
+                if file.len() > PROFILE_MAX {
+                    faults.push(Fault::too_long(&local, PROFILE_MAX));
+                }
             }
+            return;
         }
-        "RuntimeDefault" | "Unconfined" => {
-            if profile.has("localhostProfile") {
-                let detail = format!("can only be set when {what} type is Localhost");
-                faults.push(Fault::invalid(&local, file, detail));
-            }
-        }
+        "RuntimeDefault" | "Unconfined" => {}
         "" => {
-            let field = if what == "seccomp" { "seccompProfile" } else { "appArmorProfile" };
             let detail = format!("type is required when {field} is set");
             faults.push(Fault::required(&path.child("type"), detail));
         }
@@ -125,6 +126,13 @@ fn profile(profile: &Value, what: &str, path: &FieldPath<'_>, faults: &mut Fault
             let supported = ["Localhost", "RuntimeDefault", "Unconfined"];
             faults.push(Fault::not_supported(&path.child("type"), other, &supported));
         }
+    }
+    let known = matches!(profile.text("type"), "RuntimeDefault" | "Unconfined");
+    if profile.has("localhostProfile") && (known || what == "seccomp") {
+        let detail = format!("can only be set when {what} type is Localhost");
+        // Of a seccomp profile all is shown.
+        let value = if what == "seccomp" { profile.clone() } else { file.into() };
+        faults.push(Fault::invalid(&local, value, detail));
     }
 }
 
@@ -148,6 +156,7 @@ pub(super) fn of_container(
         let detail = "`hostUsers` must be false to use `Unmasked`";
         faults.push(Fault::invalid(&path.child("procMount"), "Unmasked", detail));
     }
+    profile(context, "seccomp", &path, faults);
     if context.flag("allowPrivilegeEscalation") == Some(false) {
         if context.is("privileged") {
             let detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
@@ -160,7 +169,8 @@ pub(super) fn of_container(
             faults.push(Fault::invalid(&path, context.clone(), detail));
         }
     }
-    profiles(context, &path, faults);
+    operating_system::windows_options(context, &path, faults);
+    profile(context, "AppArmor", &path, faults);
 }
 
 /// Checks that a pod in a user namespace of its own shares no namespace of the host.

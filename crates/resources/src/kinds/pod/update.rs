@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath, names, well_known};
 
-use super::{keep_all_but, qos_class};
-use crate::check::{self, Faults};
+use super::{annotations, keep_all_but, resize, status};
+use crate::check::Faults;
 use crate::look::{Look, map_mut};
-use crate::metadata;
 use crate::rules::Update;
 
 /// What a client is told may change.
@@ -20,73 +19,30 @@ const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].imag
 pub(super) fn prepare(new: &mut Value, old: &Value, update: Update) {
     match update {
         Update::Whole => {}
-        Update::Status => {
-            // The class follows from the specification, whatever a client says.
-            if old["status"].has("qosClass") {
-                let status = map_mut(new, "status");
-                status.entry("qosClass").or_insert_with(|| old["status"]["qosClass"].clone());
-            }
-        }
+        Update::Status => status::prepare(new, old),
         Update::Subresource("ephemeralcontainers") => {
             keep_all_but(new, old, "ephemeralContainers");
         }
-        Update::Subresource("resize") => keep_all_but_resources(new, old),
+        Update::Subresource("resize") => resize::prepare(new, old),
         Update::Subresource(_) => crate::look::keep(new, old, "spec"),
-    }
-}
-
-fn keep_all_but_resources(new: &mut Value, old: &Value) {
-    let sent = new["spec"].clone();
-    crate::look::keep(new, old, "spec");
-    for list in ["containers", "initContainers"] {
-        let Some(Value::Array(kept)) = new["spec"].get_mut(list) else { continue };
-        for container in kept {
-            let wanted = sent.items(list).iter().find(|c| c.text("name") == container.text("name"));
-            if let (Some(wanted), Value::Object(container)) = (wanted, container) {
-                for field in ["resources", "resizePolicy"] {
-                    match wanted.get(field) {
-                        Some(value) => container.insert(field.to_owned(), value.clone()),
-                        None => container.remove(field),
-                    };
-                }
-            }
-        }
     }
 }
 
 /// Checks a change.
 pub(super) fn validate(new: &Value, old: &Value, update: Update, faults: &mut Faults) {
-    annotations(new, old, faults);
+    if update != Update::Subresource("resize") {
+        annotations::validate_update(new, old, faults);
+    }
     match update {
         Update::Whole => whole(&new["spec"], &old["spec"], faults),
-        Update::Status => status(new, old, faults),
+        Update::Status => status::validate(new, old, faults),
         Update::Subresource("ephemeralcontainers") => ephemeral(new, old, faults),
-        Update::Subresource("resize") => resize(new, old, faults),
+        Update::Subresource("resize") => resize::validate(new, old, faults),
         Update::Subresource(_) => {}
     }
 }
 
-fn annotations(new: &Value, old: &Value, faults: &mut Faults) {
-    let key = well_known::MIRROR_POD_ANNOTATION;
-    let value = |pod: &Value| pod["metadata"]["annotations"].get(key).cloned();
-    let (new, old) = (value(new), value(old));
-    if new == old {
-        return;
-    }
-    let root = FieldPath::Root;
-    let path = root.child("metadata.annotations");
-    let detail = if old.is_some() {
-        "may not remove or update mirror pod annotation"
-    } else {
-        "may not add mirror pod annotation"
-    };
-    faults.push(Fault::forbidden(&path.key(key), detail));
-}
-
 fn whole(new: &Value, old: &Value, faults: &mut Faults) {
-    if new == old {
-        return;
-    }
     let root = FieldPath::Root;
     let path = root.child("spec");
     for list in ["containers", "initContainers"] {
@@ -207,11 +163,7 @@ fn gated(spec: &mut Value, old: &Value, path: &FieldPath<'_>, faults: &mut Fault
     if new_node == old_node {
         return;
     }
-    if old_node.is_some() && new_node.is_none() {
-        let detail = "field is immutable";
-        let path = path.child("affinity.nodeAffinity");
-        faults.push(Fault::invalid(&path, Value::Null, detail));
-    }
+    narrowed(new_node.as_ref(), old_node.as_ref(), path, faults);
     let affinity = map_mut(spec, "affinity");
     match old_node {
         Some(old) => affinity.insert("nodeAffinity".to_owned(), old),
@@ -222,8 +174,36 @@ fn gated(spec: &mut Value, old: &Value, path: &FieldPath<'_>, faults: &mut Fault
     }
 }
 
+/// Checks that the terms that a node had to fulfil are still there, at most with more in them.
+fn narrowed(new: Option<&Value>, old: Option<&Value>, path: &FieldPath<'_>, faults: &mut Faults) {
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let null = Value::Null;
+    let terms = |affinity: Option<&Value>| -> Vec<Value> {
+        affinity.unwrap_or(&null)[required].items("nodeSelectorTerms").to_vec()
+    };
+    let (new, old) = (terms(new), terms(old));
+    let path = path.child("affinity.nodeAffinity");
+    let path = path.child(required);
+    let path = path.child("nodeSelectorTerms");
+    if !old.is_empty() && old.len() != new.len() {
+        let detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        faults.push(Fault::invalid(&path, new, detail));
+        return;
+    }
+    let fields = ["matchExpressions", "matchFields"];
+    for (index, (old, new)) in old.iter().zip(&new).enumerate() {
+        let was_empty = fields.iter().all(|field| old.lacks(field));
+        let is_empty = fields.iter().all(|field| new.lacks(field));
+        let grown = fields.iter().all(|field| new.items(field).starts_with(old.items(field)));
+        if !grown || (was_empty && !is_empty) {
+            let detail = "only additions are allowed (no mutations or deletions)";
+            faults.push(Fault::invalid(&path.index(index), new.clone(), detail));
+        }
+    }
+}
+
 /// The lines that differ between two values, as `-` what was and `+` what is asked for.
-fn difference(old: &Value, new: &Value) -> String {
+pub(in crate::kinds) fn difference(old: &Value, new: &Value) -> String {
     let mut text = String::new();
     differ(old, new, &FieldPath::Root.child("spec"), &mut text);
     text
@@ -261,72 +241,12 @@ fn differ(old: &Value, new: &Value, path: &FieldPath<'_>, text: &mut String) {
     }
 }
 
-fn status(new: &Value, old: &Value, faults: &mut Faults) {
-    let root = FieldPath::Root;
-    let path = root.child("status");
-    let (sent, kept) = (&new["status"], &old["status"]);
-    metadata::immutable(sent, kept, "qosClass", &path, faults);
-    check::text(sent, "nominatedNodeName", names::dns1123_subdomain, &path, faults);
-    let policy = old["spec"].text("restartPolicy");
-    restarted(sent, kept, "containerStatuses", policy, &old["spec"], &path, faults);
-    restarted(sent, kept, "initContainerStatuses", policy, &old["spec"], &path, faults);
-    let field = "ephemeralContainerStatuses";
-    restarted(sent, kept, field, "Never", &old["spec"], &path, faults);
-    for field in ["podIPs", "hostIPs"] {
-        let list = path.child(field);
-        for (index, ip) in sent.items(field).iter().enumerate() {
-            let ip = ip.text("ip");
-            let path = list.index(index);
-            check::invalid(&path.child("ip"), ip, names::ip(ip), faults);
-        }
-    }
-}
-
-/// Checks that no container that ended for good runs again.
-fn restarted(
-    new: &Value,
-    old: &Value,
-    field: &str,
-    policy: &str,
-    spec: &Value,
-    path: &FieldPath<'_>,
-    faults: &mut Faults,
-) {
-    if policy == "Always" {
-        return;
-    }
-    let list = path.child(field);
-    for (index, before) in old.items(field).iter().enumerate() {
-        let ended = &before["state"]["terminated"];
-        let name = before.text("name");
-        let own_policy = spec
-            .items("initContainers")
-            .iter()
-            .chain(spec.items("containers"))
-            .find(|container| container.text("name") == name)
-            .is_some_and(|container| container.has("restartPolicy"));
-        let may_restart = policy == "OnFailure" && ended.int("exitCode").unwrap_or(0) != 0;
-        if !ended.is_object() || may_restart || own_policy {
-            continue;
-        }
-        let runs = new
-            .items(field)
-            .iter()
-            .any(|after| after.text("name") == name && !after["state"]["terminated"].is_object());
-        if runs {
-            let detail = "may not be transitioned to non-terminated state";
-            let path = list.index(index);
-            faults.push(Fault::forbidden(&path.child("state"), detail));
-        }
-    }
-}
-
 fn ephemeral(new: &Value, old: &Value, faults: &mut Faults) {
     let root = FieldPath::Root;
     let path = root.child("spec.ephemeralContainers");
     if old["metadata"]["annotations"].has(well_known::MIRROR_POD_ANNOTATION) {
         let detail = "static pods do not support ephemeral containers";
-        faults.push(Fault::forbidden(&root.child(""), detail));
+        *faults = vec![Fault::forbidden(&root.child(""), detail)];
         return;
     }
     let list = "ephemeralContainers";
@@ -346,62 +266,5 @@ fn ephemeral(new: &Value, old: &Value, faults: &mut Faults) {
             }
             Some(_) => {}
         }
-    }
-}
-
-fn resize(new: &Value, old: &Value, faults: &mut Faults) {
-    let root = FieldPath::Root;
-    let path = root.child("spec");
-    if old["metadata"]["annotations"].has(well_known::MIRROR_POD_ANNOTATION) {
-        let detail = "static pods cannot be resized";
-        faults.push(Fault::forbidden(&root.child(""), detail));
-        return;
-    }
-    if qos_class(new) != qos_class(old) {
-        let detail = "Pod QOS Class may not change as a result of resizing";
-        faults.push(Fault::invalid(&path, qos_class(new), detail));
-    }
-    for list in ["containers", "initContainers"] {
-        let list_path = path.child(list);
-        let pairs = old["spec"].items(list).iter().zip(new["spec"].items(list));
-        for (index, (before, after)) in pairs.enumerate() {
-            let path = list_path.index(index);
-            let path = path.child("resources");
-            for kind in ["limits", "requests"] {
-                container_resize(before, after, kind, &path.child(kind), faults);
-            }
-            let sidecar = list == "containers" || before.text("restartPolicy") == "Always";
-            if !sidecar && before.get("resources") != after.get("resources") {
-                let detail = "resources for non-sidecar init containers are immutable";
-                faults.push(Fault::forbidden(&root.child("spec"), detail));
-            }
-        }
-    }
-}
-
-fn container_resize(
-    before: &Value,
-    after: &Value,
-    kind: &str,
-    path: &FieldPath<'_>,
-    faults: &mut Faults,
-) {
-    let (old, new) = (&before["resources"], &after["resources"]);
-    let lost = old.entries(kind).any(|(name, _)| !new[kind].has(name));
-    if lost {
-        let detail = format!("resource {kind} cannot be removed");
-        faults.push(Fault::forbidden(path, detail));
-    }
-    let other = |resources: &Value| -> Vec<(String, Value)> {
-        resources
-            .entries(kind)
-            .filter(|(name, _)| *name != "cpu" && *name != "memory")
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    };
-    if other(old) != other(new) {
-        let root = FieldPath::Root;
-        let detail = "only cpu and memory resources are mutable";
-        faults.push(Fault::forbidden(&root.child("spec"), detail));
     }
 }
