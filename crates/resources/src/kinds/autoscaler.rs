@@ -4,13 +4,13 @@ mod validation;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use wk_api::Quantity;
+use wk_api::{FieldPath, Quantity};
 
-use super::define;
+use super::{define, workload};
 use crate::check::Faults;
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::{Look, default_to, map_mut};
-use crate::rules::KindRules;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 /// The definition of the kind in its newest version.
@@ -86,6 +86,14 @@ impl KindRules for Autoscalers {
             validation::spec(&stored["spec"], faults);
         } else {
             validation::spec(&autoscaler["spec"], faults);
+        }
+    }
+
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            let root = FieldPath::Root;
+            let counts = ["currentReplicas", "desiredReplicas"];
+            workload::counts(&new["status"], &counts, &root.child("status"), faults);
         }
     }
 

@@ -287,7 +287,7 @@ fn usages(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 }
 
 /// Checks the name of a signer: a domain and a path.
-fn signer_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+pub(crate) fn signer_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     if name.is_empty() {
         faults.push(Fault::required(path, ""));
         return;

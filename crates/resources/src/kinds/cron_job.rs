@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath};
 
-use super::{define, job, pod};
+use super::{define, job, pod, workload};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition};
 use crate::look::Look;
 use crate::metadata;
-use crate::rules::KindRules;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 /// The definition of the kind.
@@ -45,35 +45,12 @@ impl KindRules for CronJobs {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &cron_job["spec"];
-        let name = cron_job["metadata"].text("name");
-        if name.len() > NAME_MAX {
-            let detail = format!("must be no more than {NAME_MAX} characters");
-            faults.push(Fault::invalid(&root.child("metadata.name"), name, detail));
-        }
         let schedule = spec.text("schedule");
         let schedule_path = path.child("schedule");
         if schedule.is_empty() {
             faults.push(Fault::required(&schedule_path, ""));
         } else if let Err(detail) = check_schedule(schedule) {
             faults.push(Fault::invalid(&schedule_path, schedule, detail));
-        } else if schedule.contains("TZ") && spec.has("timeZone") {
-            let detail = "cannot use both timeZone field and TZ or CRON_TZ in schedule";
-            faults.push(Fault::invalid(&schedule_path, schedule, detail));
-        }
-        if spec.has("timeZone") {
-            let zone = spec.text("timeZone");
-            let path = path.child("timeZone");
-            if zone.is_empty() {
-                let detail = "timeZone must be nil or non-empty string";
-                faults.push(Fault::invalid(&path, zone, detail));
-            } else if zone.eq_ignore_ascii_case("Local") {
-                let detail = "timeZone must be an explicit time zone as defined in \
-                              https://www.iana.org/time-zones";
-                faults.push(Fault::invalid(&path, zone, detail));
-            } else if jiff::tz::TimeZone::get(zone).is_err() {
-                let detail = format!("unknown time zone {zone}");
-                faults.push(Fault::invalid(&path, zone, detail));
-            }
         }
         let policies = ["Allow", "Forbid", "Replace"];
         check::required_one_of(spec, "concurrencyPolicy", &policies, &path, faults);
@@ -83,13 +60,50 @@ impl KindRules for CronJobs {
             metadata::non_negative(spec, field, &path, faults);
         }
         let template = &spec["jobTemplate"];
-        job::validate_spec(&template["spec"], &path.child("jobTemplate.spec"), faults);
+        let path = path.child("jobTemplate.spec");
+        job::validation::spec(&template["spec"], &path, faults);
+        if template["spec"].has("selector") {
+            let detail = "`selector` will be auto-generated";
+            let value = template["spec"]["selector"].clone();
+            faults.push(Fault::invalid(&path.child("selector"), value, detail));
+        }
+        if template["spec"].is("manualSelector") {
+            let path = path.child("manualSelector");
+            faults.push(Fault::not_supported(&path, true, &["nil", "false"]));
+        }
     }
 
-    fn warnings(&self, cron_job: &Value) -> Vec<String> {
-        let template = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
-        let prefix = "spec.jobTemplate.spec.template.";
-        pod::warnings(&template["metadata"], &template["spec"], prefix)
+    fn validate_create(&self, cron_job: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        zones(&cron_job["spec"], None, faults);
+        let name = cron_job["metadata"].text("name");
+        if name.len() > NAME_MAX {
+            let detail = format!("must be no more than {NAME_MAX} characters");
+            faults.push(Fault::invalid(&root.child("metadata.name"), name, detail));
+        }
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Whole {
+            zones(&new["spec"], Some(&old["spec"]), faults);
+        }
+    }
+
+    fn warnings(&self, cron_job: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let spec = &cron_job["spec"];
+        if old.is_none() {
+            warnings.extend(pod::warnings::name(cron_job, "Pod names and hostnames"));
+        }
+        if workload::looks_at_template(cron_job, old) {
+            let template = &spec["jobTemplate"]["spec"]["template"];
+            let prefix = "spec.jobTemplate.spec.template.";
+            warnings.extend(pod::warnings::of(&template["metadata"], &template["spec"], prefix));
+        }
+        if spec.text("schedule").contains("TZ") {
+            warnings.push("cannot use TZ or CRON_TZ in schedule, use timeZone instead".to_owned());
+        }
+        warnings
     }
 
     fn row(&self, cron_job: &Value, now: Timestamp) -> Vec<Value> {
@@ -112,6 +126,42 @@ impl KindRules for CronJobs {
             images,
             table::selector(template.get("selector")),
         ]
+    }
+}
+
+/// Checks what a cron job says of time zones; one that was taken before is taken again.
+fn zones(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let path = root.child("spec");
+    let schedule = spec.text("schedule");
+    let allowed = old.is_some_and(|old| old.text("schedule").contains("TZ"));
+    if schedule.contains("TZ") && (!allowed || spec.has("timeZone")) {
+        let detail = if allowed {
+            "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        } else {
+            "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+        };
+        faults.push(Fault::invalid(&path.child("schedule"), schedule, detail));
+    }
+    let unchanged = old.is_some_and(|old| old.get("timeZone") == spec.get("timeZone"));
+    if !spec.has("timeZone") || unchanged {
+        return;
+    }
+    let zone = spec.text("timeZone");
+    let path = path.child("timeZone");
+    if zone.is_empty() {
+        let detail = "timeZone must be nil or non-empty string";
+        faults.push(Fault::invalid(&path, zone, detail));
+        return;
+    }
+    if zone.eq_ignore_ascii_case("Local") {
+        let detail = "timeZone must be an explicit time zone as defined in \
+                      https://www.iana.org/time-zones";
+        faults.push(Fault::invalid(&path, zone, detail));
+    }
+    if zone != "Local" && jiff::tz::TimeZone::get(zone).is_err() {
+        let detail = format!("unknown time zone {zone}");
+        faults.push(Fault::invalid(&path, zone, detail));
     }
 }
 

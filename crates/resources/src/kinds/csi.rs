@@ -5,17 +5,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wk_api::{Fault, FieldPath, names};
 
-use super::define;
+use super::{define, storage};
 use crate::check::{self, Faults};
-use crate::definition::{Column, Definition};
+use crate::definition::{Column, Definition, no_metadata_of_status};
 use crate::look::Look;
 use crate::metadata;
 use crate::rules::{KindRules, Update};
 use crate::table;
+use crate::types::volume;
 
 const GROUP: &str = "storage.k8s.io";
-/// The most bytes of the name of a driver.
-const DRIVER_MAX: usize = 63;
 const NODE_ID_MAX: usize = 192;
 
 /// The definitions of these kinds.
@@ -59,24 +58,17 @@ pub(super) fn definitions() -> Vec<Definition> {
 
 /// Checks the name of a driver in a field.
 fn driver_name(object: &Value, field: &str, path: &FieldPath<'_>, faults: &mut Faults) {
-    let name = object.text(field);
-    let at = path.child(field);
-    if name.is_empty() {
-        faults.push(Fault::required(&at, ""));
-        return;
-    }
-    if name.len() > DRIVER_MAX {
-        faults.push(Fault::too_long(&at, DRIVER_MAX));
-    }
-    // Upper case is allowed here, and only here.
-    let lower = name.to_lowercase();
-    check::invalid(&at, name, names::dns1123_subdomain(&lower), faults);
+    volume::outside::driver_name(object.text(field), &path.child(field), faults);
 }
 
 #[derive(Debug)]
 struct Drivers;
 
 impl KindRules for Drivers {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn default(&self, driver: &mut Value) {
         let spec = crate::look::map_mut(driver, "spec");
         for (field, value) in [
@@ -120,7 +112,7 @@ impl KindRules for Drivers {
                 if seconds < 600 {
                     let detail = "may not specify a duration less than 10 minutes";
                     faults.push(Fault::invalid(&path, seconds, detail));
-                } else if seconds > i64::from(u32::MAX) {
+                } else if seconds > 1 << 32 {
                     let detail = "may not specify a duration larger than 2^32 seconds";
                     faults.push(Fault::invalid(&path, seconds, detail));
                 }
@@ -168,6 +160,10 @@ impl KindRules for Drivers {
 struct DriverNodes;
 
 impl KindRules for DriverNodes {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn validate(&self, node: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let list = root.child("spec.drivers");
@@ -230,6 +226,10 @@ impl KindRules for DriverNodes {
 struct Capacities;
 
 impl KindRules for Capacities {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn validate(&self, capacity: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let class = names::dns1123_subdomain;
@@ -261,6 +261,14 @@ impl KindRules for Capacities {
 struct Attachments;
 
 impl KindRules for Attachments {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        no_metadata_of_status(kept, sent);
+    }
+
     fn validate(&self, attachment: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
@@ -310,29 +318,13 @@ struct AttributesClasses;
 
 impl KindRules for AttributesClasses {
     fn validate(&self, class: &Value, faults: &mut Faults) {
-        const MOST: usize = 512;
-        const BYTES: usize = 256 * 1024;
         let root = FieldPath::Root;
-        driver_name(class, "driverName", &root, faults);
-        let path = root.child("parameters");
-        let (mut count, mut size) = (0, 0);
-        for (key, value) in class.entries("parameters") {
-            count += 1;
-            size += key.len() + value.as_str().map_or(0, str::len);
-            if key.is_empty() {
-                let detail = "field can not be empty.";
-                faults.push(Fault::invalid(&path, key.as_str(), detail));
-            }
+        storage::provisioner(class, "driverName", &root, faults);
+        if class.lacks("parameters") {
+            let detail = "must contain at least one key/value pair";
+            faults.push(Fault::required(&root.child("parameters"), detail));
         }
-        if count == 0 {
-            faults.push(Fault::required(&path, "must contain at least one key/value pair"));
-        }
-        if count > MOST {
-            faults.push(Fault::too_many(&path, count, MOST));
-        }
-        if size > BYTES {
-            faults.push(Fault::too_long(&path, BYTES));
-        }
+        storage::parameters(class, &root, faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {

@@ -7,7 +7,7 @@ use wk_api::{Fault, FieldPath};
 use super::{define, workload};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, RequestContext};
-use crate::look::Look;
+use crate::look::{Look, map_mut};
 use crate::rules::{KindRules, Update};
 use crate::table;
 
@@ -34,11 +34,21 @@ pub(super) fn definition() -> Definition {
         .status()
 }
 
+/// The annotation that counts the templates that a set has had, as an older field did.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn count_templates(set: &mut Value, generation: i64) {
+    map_mut(set, "metadata");
+    let annotations = map_mut(&mut set["metadata"], "annotations");
+    annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.to_string().into());
+}
+
 #[derive(Debug)]
 struct DaemonSets;
 
 impl KindRules for DaemonSets {
     fn prepare_create(&self, set: &mut Value, _context: &RequestContext<'_>) {
+        count_templates(set, 1);
         // These counts are written also when they are zero.
         set["status"] = json!({
             "currentNumberScheduled": 0,
@@ -52,9 +62,9 @@ impl KindRules for DaemonSets {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &set["spec"];
-        workload::counts(spec, &["minReadySeconds", "revisionHistoryLimit"], &path, faults);
-        workload::selector(spec, &path, faults);
+        workload::selector(spec, "daemonset", &path, faults);
         workload::always_restarted(spec, &path, "DaemonSet", faults);
+        workload::counts(spec, &["minReadySeconds", "revisionHistoryLimit"], &path, faults);
         let strategy = &spec["updateStrategy"];
         let path = path.child("updateStrategy");
         check::required_one_of(strategy, "type", &["RollingUpdate", "OnDelete"], &path, faults);
@@ -62,6 +72,8 @@ impl KindRules for DaemonSets {
         let path = path.child("rollingUpdate");
         workload::int_or_percent(rolling, "maxUnavailable", &path, faults);
         workload::int_or_percent(rolling, "maxSurge", &path, faults);
+        workload::not_more_than_all(rolling, "maxUnavailable", &path, faults);
+        workload::not_more_than_all(rolling, "maxSurge", &path, faults);
         if strategy.text("type") != "RollingUpdate" {
             return;
         }
@@ -76,14 +88,37 @@ impl KindRules for DaemonSets {
         }
     }
 
-    fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
-        if update != Update::Status {
-            workload::same_selector(new, old, faults);
+    fn prepare_update(&self, new: &mut Value, old: &Value, update: Update) {
+        if update == Update::Whole {
+            let changed = new["spec"]["template"] != old["spec"]["template"];
+            let before = old["metadata"]["annotations"].text(TEMPLATE_GENERATION);
+            let generation = before.parse::<i64>().unwrap_or(1).saturating_add(changed.into());
+            count_templates(new, generation);
         }
     }
 
-    fn warnings(&self, set: &Value) -> Vec<String> {
-        workload::warnings(set)
+    fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
+        if update != Update::Status {
+            workload::same_selector(new, old, faults);
+            return;
+        }
+        let counts = [
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+            "observedGeneration",
+            "updatedNumberScheduled",
+            "numberAvailable",
+            "numberUnavailable",
+            "collisionCount",
+        ];
+        workload::status_counts(&new["status"], &counts, &[], faults);
+        workload::collisions(new, old, faults);
+    }
+
+    fn warnings(&self, set: &Value, old: Option<&Value>) -> Vec<String> {
+        workload::warnings(set, old, false)
     }
 
     fn row(&self, set: &Value, now: Timestamp) -> Vec<Value> {

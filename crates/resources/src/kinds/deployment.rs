@@ -5,8 +5,8 @@ use serde_json::Value;
 use wk_api::{Fault, FieldPath};
 
 use super::{define, workload};
-use crate::check::{self, Faults};
-use crate::definition::{Column, Definition};
+use crate::check::Faults;
+use crate::definition::{Column, Definition, keep_metadata_of_status, no_metadata_of_status};
 use crate::look::Look;
 use crate::rules::{KindRules, Update};
 use crate::table;
@@ -36,16 +36,22 @@ pub(super) fn definition() -> Definition {
 struct Deployments;
 
 impl KindRules for Deployments {
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        let fields = ["annotations", "finalizers", "ownerReferences"];
+        keep_metadata_of_status(kept, sent, &fields);
+        no_metadata_of_status(kept, sent);
+    }
+
     fn validate(&self, deployment: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &deployment["spec"];
-        let counts =
-            ["replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"];
-        workload::counts(spec, &counts, &path, faults);
-        workload::selector(spec, &path, faults);
+        workload::counts(spec, &["replicas"], &path, faults);
+        workload::selector(spec, "deployment", &path, faults);
         workload::always_restarted(spec, &path, "ReplicaSet", faults);
         strategy(&spec["strategy"], &path.child("strategy"), faults);
+        let counts = ["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"];
+        workload::counts(spec, &counts, &path, faults);
         if let Some(deadline) = spec.int("progressDeadlineSeconds")
             && deadline <= spec.int("minReadySeconds").unwrap_or(0)
         {
@@ -58,7 +64,21 @@ impl KindRules for Deployments {
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
         if update != Update::Status {
             workload::same_selector(new, old, faults);
+            return;
         }
+        let counts = [
+            "observedGeneration",
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+            "terminatingReplicas",
+            "collisionCount",
+        ];
+        let parts = ["updatedReplicas", "readyReplicas", "availableReplicas"];
+        workload::status_counts(&new["status"], &counts, &parts, faults);
+        workload::collisions(new, old, faults);
     }
 
     fn wants_changed(&self, new: &Value, old: &Value) -> bool {
@@ -66,8 +86,8 @@ impl KindRules for Deployments {
             || new["metadata"].get("annotations") != old["metadata"].get("annotations")
     }
 
-    fn warnings(&self, deployment: &Value) -> Vec<String> {
-        workload::warnings(deployment)
+    fn warnings(&self, deployment: &Value, old: Option<&Value>) -> Vec<String> {
+        workload::warnings(deployment, old, true)
     }
 
     fn row(&self, deployment: &Value, now: Timestamp) -> Vec<Value> {
@@ -88,7 +108,11 @@ impl KindRules for Deployments {
 }
 
 fn strategy(strategy: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    check::required_one_of(strategy, "type", &["Recreate", "RollingUpdate"], path, faults);
+    let kinds = ["Recreate", "RollingUpdate"];
+    if !kinds.contains(&strategy.text("type")) {
+        faults.push(Fault::not_supported(path, strategy.clone(), &kinds));
+        return;
+    }
     let rolling = &strategy["rollingUpdate"];
     let path = path.child("rollingUpdate");
     if strategy.text("type") == "Recreate" {
@@ -106,4 +130,5 @@ fn strategy(strategy: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         let value = rolling["maxUnavailable"].clone();
         faults.push(Fault::invalid(&path.child("maxUnavailable"), value, detail));
     }
+    workload::not_more_than_all(rolling, "maxUnavailable", &path, faults);
 }

@@ -6,7 +6,7 @@ use wk_api::{Fault, FieldPath, names};
 
 use super::define;
 use crate::check::{self, Faults};
-use crate::definition::{Column, Definition, SelectableField};
+use crate::definition::{Column, Definition, SelectableField, no_metadata_of_status};
 use crate::look::{Look, keep};
 use crate::metadata;
 use crate::rules::{KindRules, Update};
@@ -121,6 +121,10 @@ impl KindRules for Classes {
 struct Claims;
 
 impl KindRules for Claims {
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        no_metadata_of_status(kept, sent);
+    }
+
     fn default(&self, claim: &mut Value) {
         default_requests(&mut claim["spec"]);
     }

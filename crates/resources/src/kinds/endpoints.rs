@@ -60,6 +60,7 @@ impl KindRules for AllEndpoints {
                 check::invalid(&path.child("port"), number, names::port_number(number), faults);
                 let protocols = ["SCTP", "TCP", "UDP"];
                 check::required_one_of(port, "protocol", &protocols, &path, faults);
+                check::text(port, "appProtocol", names::qualified_name, &path, faults);
             }
         }
     }
@@ -68,7 +69,7 @@ impl KindRules for AllEndpoints {
         vec![table::name(endpoints), cell(endpoints), table::age(endpoints, now)]
     }
 
-    fn warnings(&self, _endpoints: &Value) -> Vec<String> {
+    fn warnings(&self, _endpoints: &Value, _old: Option<&Value>) -> Vec<String> {
         vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()]
     }
 }

@@ -6,7 +6,7 @@ use wk_api::{Fault, FieldPath, names};
 
 use super::define;
 use crate::check::{self, Faults};
-use crate::definition::{Column, Definition};
+use crate::definition::{Column, Definition, no_metadata_of_status};
 use crate::look::Look;
 use crate::rules::KindRules;
 use crate::table;
@@ -50,6 +50,10 @@ pub(super) fn definitions() -> Vec<Definition> {
 struct Schemas;
 
 impl KindRules for Schemas {
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        no_metadata_of_status(kept, sent);
+    }
+
     fn validate(&self, schema: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
@@ -234,6 +238,10 @@ fn star_alone(rule: &Value, field: &str, what: &str, path: &FieldPath<'_>, fault
 struct Levels;
 
 impl KindRules for Levels {
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        no_metadata_of_status(kept, sent);
+    }
+
     fn validate(&self, level: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wk_api::{Fault, FieldPath, names};
 
-use super::define;
+use super::{define, service};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::Look;
-use crate::rules::KindRules;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 /// The definition of the kind.
@@ -46,14 +46,8 @@ impl KindRules for Ingresses {
             let detail = "either `defaultBackend` or `rules` must be specified";
             faults.push(Fault::invalid(&path, Value::Array(Vec::new()), detail));
         }
-        let list = path.child("tls");
-        for (index, tls) in spec.items("tls").iter().enumerate() {
-            let path = list.index(index);
-            let hosts = path.child("hosts");
-            for (index, host) in tls.items("hosts").iter().enumerate() {
-                host_name(host.as_str().unwrap_or_default(), &hosts.index(index), faults);
-            }
-            check::text(tls, "secretName", names::dns1123_subdomain, &path, faults);
+        if spec.has("defaultBackend") {
+            backend(&spec["defaultBackend"], &path.child("defaultBackend"), faults);
         }
         let list = path.child("rules");
         for (index, rule) in spec.items("rules").iter().enumerate() {
@@ -65,10 +59,29 @@ impl KindRules for Ingresses {
                 paths(&rule["http"], &path.child("http"), faults);
             }
         }
-        if spec.has("defaultBackend") {
-            backend(&spec["defaultBackend"], &path.child("defaultBackend"), faults);
+        let list = path.child("tls");
+        for (index, tls) in spec.items("tls").iter().enumerate() {
+            let path = list.index(index);
+            let hosts = path.child("hosts");
+            for (index, host) in tls.items("hosts").iter().enumerate() {
+                domain(host.as_str().unwrap_or_default(), &hosts.index(index), faults);
+            }
+            check::text(tls, "secretName", names::dns1123_subdomain, &path, faults);
         }
-        check::text(spec, "ingressClassName", names::dns1123_subdomain, &path, faults);
+        if spec.has("ingressClassName") {
+            let class = spec.text("ingressClassName");
+            let messages = names::dns1123_subdomain(class);
+            check::invalid(&path.child("ingressClassName"), class, messages, faults);
+        }
+    }
+
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            let root = FieldPath::Root;
+            let status = &new["status"]["loadBalancer"];
+            let path = root.child("status.loadBalancer");
+            service::update::load_balancer(status, &path, false, faults);
+        }
     }
 
     fn validate_create(&self, ingress: &Value, faults: &mut Faults) {
@@ -82,7 +95,7 @@ impl KindRules for Ingresses {
         }
     }
 
-    fn warnings(&self, ingress: &Value) -> Vec<String> {
+    fn warnings(&self, ingress: &Value, _old: Option<&Value>) -> Vec<String> {
         if ingress["metadata"]["annotations"].has(CLASS_ANNOTATION) {
             vec![format!(
                 "annotation {:?} is deprecated, please use 'spec.ingressClassName' instead",
@@ -135,7 +148,12 @@ fn host_name(host: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     if host.parse::<std::net::IpAddr>().is_ok() {
         let detail = "must be a DNS name, not an IP address";
         faults.push(Fault::invalid(path, host, detail));
-    } else if host.contains('*') {
+    }
+    domain(host, path, faults);
+}
+
+fn domain(host: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    if host.contains('*') {
         check::invalid(path, host, names::wildcard_dns1123_subdomain(host), faults);
     } else {
         check::invalid(path, host, names::dns1123_subdomain(host), faults);
@@ -173,7 +191,13 @@ fn paths(http: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
                     }
                 }
             }
-            "ImplementationSpecific" => {}
+            "ImplementationSpecific" => {
+                let text = route.text("path");
+                if !text.is_empty() && !text.starts_with('/') {
+                    let detail = "must be an absolute path";
+                    faults.push(Fault::invalid(&path.child("path"), text, detail));
+                }
+            }
             other => {
                 let supported = ["Exact", "ImplementationSpecific", "Prefix"];
                 faults.push(Fault::not_supported(&path.child("pathType"), other, &supported));
@@ -193,27 +217,36 @@ fn backend(backend: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
             let detail = "resource or service backend is required";
             faults.push(Fault::required(path, detail));
         }
-        (false, true) => {}
+        (false, true) => {
+            let (resource, path) = (&backend["resource"], path.child("resource"));
+            check::text(resource, "apiGroup", names::dns1123_subdomain, &path, faults);
+            for (field, detail) in [("kind", "kind is required"), ("name", "name is required")] {
+                if resource.lacks(field) {
+                    faults.push(Fault::required(&path.child(field), detail));
+                }
+                check::text(resource, field, names::path_segment, &path, faults);
+            }
+        }
         (true, false) => {
             let service = &backend["service"];
-            let path = path.child("service");
-            check::required_text(service, "name", names::dns1123_label, &path, faults);
+            let own = path.child("service");
+            check::required_text(service, "name", names::dns1123_label, &own, faults);
             let port = &service["port"];
             match (port.has("name"), port.int("number").unwrap_or(0)) {
                 (true, 0) => {
-                    check::text(port, "name", names::port_name, &path.child("port"), faults);
+                    check::text(port, "name", names::port_name, &own.child("port"), faults);
                 }
                 (true, _) => {
                     let detail = "cannot set both port name & port number";
-                    faults.push(Fault::invalid(&path, "", detail));
+                    faults.push(Fault::invalid(path, "", detail));
                 }
                 (false, 0) => {
                     let detail = "port name or number is required";
-                    faults.push(Fault::required(&path, detail));
+                    faults.push(Fault::required(path, detail));
                 }
                 (false, number) => {
                     let messages = names::port_number(number);
-                    check::invalid(&path.child("port.number"), number, messages, faults);
+                    check::invalid(&own.child("port.number"), number, messages, faults);
                 }
             }
         }

@@ -1,14 +1,18 @@
 //! Jobs.
 
+mod indexes;
+mod status;
+mod update;
+pub(super) mod validation;
+
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-use wk_api::{Fault, FieldPath, LabelSelector, parse_time};
+use serde_json::{Map, Value};
+use wk_api::{Fault, FieldPath, LabelSelector, names, parse_time};
 
 use super::{define, workload};
-use crate::check::{self, Faults};
+use crate::check::Faults;
 use crate::definition::{Column, Definition, RequestContext, SelectableField};
 use crate::look::{Look, default_to, map_mut};
-use crate::metadata;
 use crate::rules::{KindRules, Update};
 use crate::table;
 
@@ -74,18 +78,17 @@ impl KindRules for Jobs {
         ] {
             labels.entry(label).or_insert_with(|| value.into());
         }
-        if spec.lacks("selector") {
-            let mut chosen = Map::new();
-            chosen.insert(UID_LABEL.to_owned(), context.uid.as_str().into());
-            spec.insert("selector".to_owned(), json!({"matchLabels": chosen}));
-        }
+        let selector = spec.entry("selector").or_insert_with(|| Value::Object(Map::new()));
+        let chosen = map_mut(selector, "matchLabels");
+        chosen.entry(UID_LABEL).or_insert_with(|| context.uid.as_str().into());
     }
 
     fn validate(&self, job: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
-        validate_spec(&job["spec"], &path, faults);
         let spec = &job["spec"];
+        generated(job, faults);
+        validation::spec(spec, &path, faults);
         if !spec.has("selector") {
             faults.push(Fault::required(&path.child("selector"), ""));
         } else if let Ok(selector) = LabelSelector::from_json(&spec["selector"]) {
@@ -96,55 +99,34 @@ impl KindRules for Jobs {
                 faults.push(Fault::invalid(&path, labels.clone(), detail));
             }
         }
+        let completions = spec.int("completions").filter(|count| *count > 0);
+        if let Some(completions) = completions
+            && spec.text("completionMode") == "Indexed"
+        {
+            let name = job["metadata"].text("name");
+            let longest = format!("{name}-{}", completions - 1);
+            if !names::dns1123_label(&longest).is_empty() {
+                let detail =
+                    format!("will not able to create pod with invalid DNS label: {longest}");
+                faults.push(Fault::invalid(&root.child("metadata.name"), name, detail));
+            }
+        }
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
         if update == Update::Status {
-            return;
-        }
-        let root = FieldPath::Root;
-        let path = root.child("spec");
-        let (new_spec, old_spec) = (&new["spec"], &old["spec"]);
-        for field in [
-            "completionMode",
-            "podFailurePolicy",
-            "backoffLimitPerIndex",
-            "managedBy",
-            "successPolicy",
-            "selector",
-        ] {
-            metadata::immutable(new_spec, old_spec, field, &path, faults);
-        }
-        let elastic = new_spec.text("completionMode") == "Indexed"
-            && new_spec.get("completions") == new_spec.get("parallelism");
-        if !elastic {
-            metadata::immutable(new_spec, old_spec, "completions", &path, faults);
-        }
-        // Before it runs, or while it is held, where its pods go may still change.
-        let may_move = old_spec.is("suspend") && !old["status"].has("startTime");
-        let mut template = new_spec["template"].clone();
-        if may_move {
-            let kept = &old_spec["template"];
-            for field in ["nodeSelector", "tolerations", "schedulingGates", "affinity"] {
-                if let Some(spec) = template.get_mut("spec") {
-                    crate::look::keep(spec, &kept["spec"], field);
-                }
-            }
-            if let Some(metadata) = template.get_mut("metadata") {
-                for field in ["labels", "annotations"] {
-                    crate::look::keep(metadata, &kept["metadata"], field);
-                }
-            }
-        }
-        if template != old_spec["template"] {
-            let value = new_spec["template"].clone();
-            let detail = "field is immutable";
-            faults.push(Fault::invalid(&path.child("template"), value, detail));
+            status::validate(new, old, faults);
+        } else {
+            update::validate(new, old, faults);
         }
     }
 
-    fn warnings(&self, job: &Value) -> Vec<String> {
-        workload::warnings(job)
+    fn warnings(&self, job: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = workload::warnings(job, old, true);
+        if old.is_none() {
+            warnings.extend(validation::warnings(&job["spec"], "spec"));
+        }
+        warnings
     }
 
     fn row(&self, job: &Value, now: Timestamp) -> Vec<Value> {
@@ -163,44 +145,33 @@ impl KindRules for Jobs {
     }
 }
 
-/// Checks the specification of a job, in jobs and in the templates of cron jobs.
-pub(super) fn validate_spec(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let counts = [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex",
-        "maxFailedIndexes",
-    ];
-    workload::counts(spec, &counts, path, faults);
-    check::one_of(spec, "completionMode", &["NonIndexed", "Indexed"], path, faults);
-    if spec.text("completionMode") == "Indexed" {
-        if !spec.has("completions") {
-            let detail = "when completion mode is Indexed";
-            faults.push(Fault::required(&path.child("completions"), detail));
-        }
-        if let Some(parallelism) = spec.int("parallelism").filter(|count| *count > 100_000) {
-            let detail = "must be less than or equal to 100000 when completion mode is Indexed";
-            faults.push(Fault::invalid(&path.child("parallelism"), parallelism, detail));
-        }
-    } else if spec.has("backoffLimitPerIndex") {
-        let detail = "requires indexed completion mode";
-        let value = spec["backoffLimitPerIndex"].clone();
-        faults.push(Fault::invalid(&path.child("backoffLimitPerIndex"), value, detail));
+/// Checks the labels and the selector that a job gets unless it brings its own.
+fn generated(job: &Value, faults: &mut Faults) {
+    let spec = &job["spec"];
+    if spec.is("manualSelector") || !spec.has("selector") {
+        return;
     }
-    let policy = spec["template"]["spec"].text("restartPolicy");
-    if policy == "Always" {
-        let path = path.child("template.spec.restartPolicy");
-        // It is what a template gets that names none.
-        let detail = "valid values: \"OnFailure\", \"Never\"";
-        faults.push(Fault::required(&path, detail));
+    let (uid, name) = (job["metadata"].text("uid"), job["metadata"].text("name"));
+    let root = FieldPath::Root;
+    let path = root.child("spec.template.metadata.labels");
+    let labels = &spec["template"]["metadata"]["labels"];
+    let expected =
+        [(OLD_UID_LABEL, uid), (OLD_NAME_LABEL, name), (UID_LABEL, uid), (NAME_LABEL, name)];
+    for (label, value) in expected {
+        let detail = format!("must be '{value}'");
+        if !labels.has(label) {
+            faults.push(Fault::required(&path.key(label), detail));
+        } else if labels.text(label) != value {
+            faults.push(Fault::invalid(&path.key(label), labels.clone(), detail));
+        }
     }
-    if spec.has("podFailurePolicy") && policy != "Never" {
-        let detail = "only \"Never\" is supported when podFailurePolicy is specified";
-        let path = path.child("template.spec.restartPolicy");
-        faults.push(Fault::invalid(&path, policy, detail));
+    let expected: Map<String, Value> =
+        expected.into_iter().map(|(label, value)| (label.to_owned(), value.into())).collect();
+    if let Ok(selector) = LabelSelector::from_json(&spec["selector"])
+        && !selector.matches(&Value::Object(expected))
+    {
+        let detail = "`selector` not auto-generated";
+        faults.push(Fault::invalid(&root.child("spec.selector"), spec["selector"].clone(), detail));
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use wk_api::{Fault, FieldPath};
 
 use super::define;
-use crate::check::{self, Faults};
+use crate::check::Faults;
 use crate::definition::{Column, Definition};
 use crate::look::Look;
 use crate::metadata::non_negative;
@@ -23,6 +23,10 @@ pub(super) fn definition() -> Definition {
 struct Leases;
 
 impl KindRules for Leases {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn default(&self, lease: &mut Value) {
         crate::look::map_mut(lease, "spec");
     }
@@ -31,11 +35,14 @@ impl KindRules for Leases {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &lease["spec"];
-        check::positive(spec, "leaseDurationSeconds", &path, faults);
+        if let Some(seconds) = spec.int("leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
+            let path = path.child("leaseDurationSeconds");
+            faults.push(Fault::invalid(&path, seconds, "must be greater than 0"));
+        }
         non_negative(spec, "leaseTransitions", &path, faults);
         let strategy = spec.text("strategy");
-        if spec.has("preferredHolder") && strategy.is_empty() {
-            let detail = "may not be specified when `strategy` is unset";
+        if !spec.lacks("preferredHolder") && strategy.is_empty() {
+            let detail = "may only be specified when strategy is defined";
             faults.push(Fault::forbidden(&path.child("preferredHolder"), detail));
         }
     }

@@ -162,8 +162,8 @@ impl Bounds<'_> {
                 "defaultRequest",
                 false,
             ),
-            (self.min, "min value", self.default, "default value", "default", true),
-            (self.default, "default value", self.max, "max value", "default", false),
+            (self.min, "min value", self.default, "default value", "default", false),
+            (self.default, "default value", self.max, "max value", "default", true),
         ];
         for (low, low_word, high, high_word, field, shows_high) in pairs {
             let (Some(low), Some(high)) = (low, high) else { continue };

@@ -71,7 +71,7 @@ fn plain(
         short_names: Vec::new(),
         categories: Vec::new(),
         namespaced,
-        message: None,
+        message: wk_schema::kind(group, version, kind),
         verbs: Cow::Borrowed(&[]),
         subresources: Vec::new(),
         columns: Vec::new(),

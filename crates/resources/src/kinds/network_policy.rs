@@ -1,5 +1,7 @@
 //! Network policies.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath, names};
@@ -108,6 +110,27 @@ fn policy_peer(peer: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let list = path.child("except");
     for (index, except) in block.items("except").iter().enumerate() {
         let except = except.as_str().unwrap_or_default();
-        check::invalid(&list.index(index), except, names::cidr(except), faults);
+        let messages = names::cidr(except);
+        let sound = messages.is_empty() && names::cidr(block.text("cidr")).is_empty();
+        check::invalid(&list.index(index), except, messages, faults);
+        if sound && !is_part(except, block.text("cidr")) {
+            let detail = "must be a strict subset of `cidr`";
+            faults.push(Fault::invalid(&list.index(index), except, detail));
+        }
     }
+}
+
+/// Whether a range of addresses is in another one and smaller.
+fn is_part(range: &str, whole: &str) -> bool {
+    let read = |range: &str| -> Option<(bool, u128, u32)> {
+        let (address, bits) = range.split_once('/')?;
+        let bits = bits.parse::<u32>().ok()?;
+        match address.parse::<IpAddr>().ok()? {
+            IpAddr::V4(v4) => Some((true, u128::from(v4.to_bits()) << 96, bits)),
+            IpAddr::V6(v6) => Some((false, v6.to_bits(), bits)),
+        }
+    };
+    let (Some(range), Some(whole)) = (read(range), read(whole)) else { return false };
+    let network = |address: u128| if whole.2 == 0 { 0 } else { address >> (128 - whole.2) };
+    range.0 == whole.0 && range.2 > whole.2 && network(range.1) == network(whole.1)
 }

@@ -85,24 +85,6 @@ impl KindRules for Addresses {
 #[derive(Debug)]
 struct IngressClasses;
 
-/// Checks a path that begins with a domain: `example.com/controller`.
-fn domain_prefixed_path(value: &str) -> Vec<String> {
-    let Some((domain, path)) = value.split_once('/') else {
-        return vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()];
-    };
-    let mut messages: Vec<String> = names::dns1123_subdomain(domain)
-        .into_iter()
-        .map(|message| format!("prefix part {message}"))
-        .collect();
-    if path.is_empty() {
-        messages.push("must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned());
-    } else if path.chars().any(|c| !c.is_ascii_alphanumeric() && !"/-._~%!$&'()*+,;=:".contains(c))
-    {
-        messages.push("Invalid path".to_owned());
-    }
-    messages
-}
-
 impl KindRules for IngressClasses {
     fn validate(&self, class: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
@@ -111,7 +93,7 @@ impl KindRules for IngressClasses {
         if spec.text("controller").len() > 250 {
             faults.push(Fault::too_long(&path.child("controller"), 250));
         }
-        check::required_text(spec, "controller", domain_prefixed_path, &path, faults);
+        check::domain_path(spec.text("controller"), &path.child("controller"), faults);
         let parameters = &spec["parameters"];
         if !parameters.is_object() {
             return;

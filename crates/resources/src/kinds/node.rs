@@ -84,8 +84,20 @@ impl KindRules for Nodes {
         for (index, range) in node["spec"].items("podCIDRs").iter().enumerate() {
             let range = range.as_str().unwrap_or_default();
             check::invalid(&list.index(index), range, names::cidr(range), faults);
-            if !seen.insert(range) {
-                faults.push(Fault::duplicate(&list.index(index), range));
+        }
+        let ranges: Vec<&str> =
+            node["spec"].items("podCIDRs").iter().filter_map(Value::as_str).collect();
+        if ranges.len() > 1 {
+            let families: BTreeSet<bool> = ranges.iter().map(|range| range.contains(':')).collect();
+            if families.len() < 2 || ranges.len() > 2 {
+                let value = node["spec"]["podCIDRs"].clone();
+                let detail = "may specify no more than one CIDR for each IP family";
+                faults.push(Fault::invalid(&list, value, detail));
+            }
+        }
+        for (index, range) in ranges.iter().enumerate() {
+            if !seen.insert(*range) {
+                faults.push(Fault::duplicate(&list.index(index), *range));
             }
         }
     }
@@ -112,6 +124,18 @@ impl KindRules for Nodes {
                 faults.push(Fault::forbidden(&spec.child(field), detail));
             }
         }
+        if new["spec"].text("externalID") != old["spec"].text("externalID") {
+            faults.push(Fault::forbidden(&spec.child("externalID"), "may not be updated"));
+        }
+    }
+
+    fn warnings(&self, node: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !node["spec"].lacks("externalID") {
+            let text = "spec.externalID: this field is deprecated, and is unused by Kubernetes";
+            warnings.push(text.to_owned());
+        }
+        warnings
     }
 
     fn status_metadata(&self, kept: &mut Value, sent: &Value) {

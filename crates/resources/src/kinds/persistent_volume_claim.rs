@@ -1,15 +1,17 @@
 //! Persistent volume claims.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wk_api::{Fault, FieldPath, names};
 
-use super::define;
+use super::{define, pod};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::{Look, default_to, keep, map_mut};
+use crate::metadata;
 use crate::rules::{KindRules, Update};
 use crate::table;
+use crate::types::claim;
 
 /// The definition of the kind.
 pub(super) fn definition() -> Definition {
@@ -40,57 +42,31 @@ impl KindRules for Claims {
 
     fn prepare_create(&self, claim: &mut Value, _context: &RequestContext<'_>) {
         claim["status"] = json!({"phase": "Pending"});
+        same_source(map_mut(claim, "spec"));
     }
 
     fn validate(&self, claim: &Value, faults: &mut Faults) {
-        let root = FieldPath::Root;
-        let path = root.child("spec");
-        let spec = &claim["spec"];
-        access_modes(spec, &path, faults);
-        let storage = path.child("resources");
-        let storage = storage.key("storage");
-        match check::quantity(&spec["resources"]["requests"], "storage") {
-            None => faults.push(Fault::required(&storage, "")),
-            Some(amount) if amount.is_zero() || amount.is_negative() => {
-                let detail = "must be greater than zero";
-                faults.push(Fault::invalid(&storage, amount.to_string(), detail));
-            }
-            Some(_) => {}
-        }
-        check::text(spec, "storageClassName", names::dns1123_subdomain, &path, faults);
-        check::one_of(spec, "volumeMode", &["Block", "Filesystem"], &path, faults);
+        claim::spec(&claim["spec"], &FieldPath::Root.child("spec"), faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
         if update == Update::Status {
-            return;
+            status(new, faults);
+        } else {
+            changes(new, old, faults);
         }
-        let root = FieldPath::Root;
-        let path = root.child("spec");
-        let (new_spec, old_spec) = (&new["spec"], &old["spec"]);
-        let mut allowed = new_spec.clone();
-        if old_spec.lacks("volumeName") {
-            keep(&mut allowed, old_spec, "volumeName");
+    }
+
+    fn warnings(&self, claim: &Value, _old: Option<&Value>) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        if claim["metadata"]["annotations"].has(BETA_CLASS) {
+            warnings.push(format!(
+                "metadata.annotations[{BETA_CLASS}]: deprecated since v1.8; use \
+                 \"storageClassName\" attribute instead"
+            ));
         }
-        if !old_spec.has("storageClassName") {
-            keep(&mut allowed, old_spec, "storageClassName");
-        }
-        if old["status"].text("phase") == "Bound" {
-            keep(&mut allowed, old_spec, "resources");
-            keep(&mut allowed, old_spec, "volumeAttributesClassName");
-        }
-        if allowed != *old_spec {
-            let detail = "spec is immutable after creation except resources.requests and \
-                          volumeAttributesClassName for bound claims";
-            faults.push(Fault::forbidden(&path, detail));
-        }
-        let size = |claim: &Value| check::quantity(&claim["resources"]["requests"], "storage");
-        let current = check::quantity(&old["status"]["capacity"], "storage");
-        if size(new_spec) < size(old_spec) && size(new_spec) <= current {
-            let detail = "field can not be less than status.capacity";
-            let path = path.child("resources.requests.storage");
-            faults.push(Fault::forbidden(&path, detail));
-        }
+        warnings.extend(pod::warnings::claim(&claim["spec"], "spec"));
+        warnings
     }
 
     fn row(&self, claim: &Value, now: Timestamp) -> Vec<Value> {
@@ -120,23 +96,137 @@ impl KindRules for Claims {
     }
 }
 
-/// Checks how a volume or claim is to be mounted.
-pub(super) fn access_modes(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let supported = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-    let path = path.child("accessModes");
-    let modes = spec.items("accessModes");
-    if modes.is_empty() {
-        faults.push(Fault::required(&path, "at least 1 access mode is required"));
+/// The annotation that named a class before the field did.
+const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+
+/// Checks a change of what is claimed.
+fn changes(new: &Value, old: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let path = root.child("spec");
+    let (new_spec, old_spec) = (&new["spec"], &old["spec"]);
+    let (annotated, before) =
+        (new["metadata"]["annotations"].text(BETA_CLASS), &old["metadata"]["annotations"]);
+    let mut allowed = new_spec.clone();
+    if old_spec.lacks("volumeName") {
+        keep(&mut allowed, old_spec, "volumeName");
     }
-    for mode in modes {
-        let mode = mode.as_str().unwrap_or_default();
-        if !supported.contains(&mode) {
-            faults.push(Fault::not_supported(&path, mode, &supported));
+    // A class may be named once where none was, the one that was annotated if there was one.
+    let named = !old_spec.has("storageClassName") && new_spec.has("storageClassName");
+    let as_annotated = before.text(BETA_CLASS) == new_spec.text("storageClassName");
+    if named && (!before.has(BETA_CLASS) || as_annotated) {
+        keep(&mut allowed, old_spec, "storageClassName");
+    }
+    let moved = named && before.has(BETA_CLASS) && as_annotated && annotated.is_empty();
+    if annotated != before.text(BETA_CLASS) && !moved {
+        let path = root.child("metadata.annotations");
+        let path = path.child(BETA_CLASS);
+        faults.push(Fault::invalid(&path, annotated, "field is immutable"));
+    }
+    if old["status"].text("phase") == "Bound" {
+        if let (Some(requests), Some(size)) = (
+            allowed.pointer_mut("/resources/requests").and_then(Value::as_object_mut),
+            old_spec["resources"]["requests"].get("storage"),
+        ) {
+            requests.insert("storage".to_owned(), size.clone());
+        }
+        if allowed.has("volumeAttributesClassName") {
+            keep(&mut allowed, old_spec, "volumeAttributesClassName");
         }
     }
-    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
-        let detail = "may not use ReadWriteOncePod with other access modes";
+    if allowed != *old_spec {
+        let detail = format!(
+            "spec is immutable after creation except resources.requests and \
+             volumeAttributesClassName for bound claims\n{}",
+            pod::update::difference(old_spec, &allowed)
+        );
         faults.push(Fault::forbidden(&path, detail));
+    }
+    let size = |spec: &Value| check::quantity(&spec["resources"]["requests"], "storage");
+    let current = check::quantity(&old["status"]["capacity"], "storage").unwrap_or_default();
+    if let (Some(after), Some(before)) = (size(new_spec), size(old_spec))
+        && after < before
+        && after <= current
+    {
+        let detail = "field can not be less than status.capacity";
+        let path = path.child("resources.requests.storage");
+        faults.push(Fault::forbidden(&path, detail));
+    }
+    metadata::immutable(new_spec, old_spec, "volumeMode", &root, faults);
+    let class = "volumeAttributesClassName";
+    if old_spec.has(class) && new_spec.lacks(class) {
+        let what = if new_spec.has(class) { "an empty string" } else { "nil" };
+        let detail = format!("update from non-nil value to {what} is forbidden");
+        faults.push(Fault::forbidden(&path.child(class), detail));
+    }
+}
+
+/// Checks the status.
+fn status(claim: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let path = root.child("status");
+    let status = &claim["status"];
+    let capacity = path.child("capacity");
+    for (name, amount) in status.entries("capacity") {
+        basic_amount(amount, &capacity.key(name), faults);
+    }
+    let states = [
+        "ControllerResizeInProgress",
+        "ControllerResizeInfeasible",
+        "NodeResizeInProgress",
+        "NodeResizeInfeasible",
+        "NodeResizePending",
+    ];
+    // The path is one letter short, as in Kubernetes.
+    let own = path.child("allocatedResourceStatus");
+    for (name, state) in status.entries("allocatedResourceStatuses") {
+        resource_name(name, &own, faults);
+        if !state.as_str().is_some_and(|state| states.contains(&state)) {
+            faults.push(Fault::not_supported(&own, name.as_str(), &states));
+        }
+    }
+    let own = path.child("allocatedResources");
+    for (name, amount) in status.entries("allocatedResources") {
+        if resource_name(name, &own, faults) {
+            basic_amount(amount, &own.key(name), faults);
+        }
+    }
+}
+
+/// Checks an amount that has no rule of its own.
+fn basic_amount(amount: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    if let Some(amount) = check::quantity_of(amount).filter(|amount| amount.is_negative()) {
+        let detail = "must be a valid resource quantity";
+        faults.push(Fault::invalid(path, amount.value(), detail));
+    }
+}
+
+fn resource_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) -> bool {
+    let messages = names::qualified_name(name);
+    let native = !name.contains('/') || name.contains("kubernetes.io/");
+    let sound = messages.is_empty() && (!native || name == "storage");
+    if messages.is_empty() && !sound {
+        faults.push(Fault::not_supported(path, name, &["storage"]));
+    }
+    check::invalid(path, name, messages, faults);
+    sound
+}
+
+/// A claim that says where its contents come from in one of two fields says it in both.
+fn same_source(spec: &mut Map<String, Value>) {
+    if !spec.has("dataSourceRef") {
+        if let Some(source) = spec.get("dataSource").cloned() {
+            spec.insert("dataSourceRef".to_owned(), source);
+        }
+        return;
+    }
+    let reference = &spec["dataSourceRef"];
+    let known = match reference.text("apiGroup") {
+        "" => reference.text("kind") == "PersistentVolumeClaim",
+        group => group == "snapshot.storage.k8s.io" && reference.text("kind") == "VolumeSnapshot",
+    };
+    if !spec.has("dataSource") && known && reference.lacks("namespace") {
+        let source = reference.clone();
+        spec.insert("dataSource".to_owned(), source);
     }
 }
 

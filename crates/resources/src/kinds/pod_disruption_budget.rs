@@ -30,6 +30,10 @@ pub(super) fn definition() -> Definition {
 struct Budgets;
 
 impl KindRules for Budgets {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn prepare_create(&self, budget: &mut Value, _context: &RequestContext<'_>) {
         budget["status"] = json!({
             "currentHealthy": 0,
@@ -48,13 +52,9 @@ impl KindRules for Budgets {
             faults.push(Fault::invalid(&path, spec.clone(), detail));
         }
         workload::int_or_percent(spec, "minAvailable", &path, faults);
-        if let Some(text) = spec["minAvailable"].as_str()
-            && text.strip_suffix('%').and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n > 100)
-        {
-            let detail = "must not be greater than 100%";
-            faults.push(Fault::invalid(&path.child("minAvailable"), text, detail));
-        }
+        workload::not_more_than_all(spec, "minAvailable", &path, faults);
         workload::int_or_percent(spec, "maxUnavailable", &path, faults);
+        workload::not_more_than_all(spec, "maxUnavailable", &path, faults);
         let policies = ["AlwaysAllow", "IfHealthyBudget"];
         check::one_of(spec, "unhealthyPodEvictionPolicy", &policies, &path, faults);
     }

@@ -22,6 +22,7 @@ const SYSTEM: [(&str, i64); 2] =
 pub(super) fn definition() -> Definition {
     define("scheduling.k8s.io", "v1", "PriorityClass")
         .short(&["pc"])
+        .generation()
         .columns(vec![
             Column::NAME,
             Column::int("Value", "The value of this priority class."),
@@ -72,6 +73,11 @@ impl KindRules for Classes {
         }
         let policies = ["PreemptLowerPriority", "Never"];
         check::one_of(class, "preemptionPolicy", &policies, &root, faults);
+    }
+
+    fn wants_changed(&self, _new: &Value, _old: &Value) -> bool {
+        // Its first generation is its last.
+        false
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {

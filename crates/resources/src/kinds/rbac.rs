@@ -46,14 +46,13 @@ impl KindRules for Roles {
         names::path_segment(name)
     }
 
-    fn default(&self, role: &mut Value) {
-        if let Value::Object(role) = role {
-            role.entry("rules").or_insert_with(|| Value::Array(Vec::new()));
-        }
-    }
-
     fn validate(&self, role: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
+        if role.has("aggregationRule") && role["aggregationRule"].lacks("clusterRoleSelectors") {
+            let detail = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+            let path = root.child("aggregationRule.clusterRoleSelectors");
+            faults.push(Fault::required(&path, detail));
+        }
         let namespaced = role.text("kind") == "Role";
         let list = root.child("rules");
         for (index, rule) in role.items("rules").iter().enumerate() {
@@ -189,7 +188,7 @@ impl Bindings {
                 }
             }
             other => {
-                let supported = ["Group", "ServiceAccount", "User"];
+                let supported = ["ServiceAccount", "User", "Group"];
                 faults.push(Fault::not_supported(&path.child("kind"), other, &supported));
             }
         }

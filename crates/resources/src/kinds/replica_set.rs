@@ -37,6 +37,18 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
+/// The counts in the status, and those of them that are parts of `replicas`.
+pub(super) const STATUS_COUNTS: [&str; 6] = [
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "terminatingReplicas",
+    "observedGeneration",
+];
+pub(super) const STATUS_PARTS: [&str; 3] =
+    ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+
 #[derive(Debug)]
 struct ReplicaSets;
 
@@ -46,18 +58,20 @@ impl KindRules for ReplicaSets {
         let path = root.child("spec");
         let spec = &set["spec"];
         workload::counts(spec, &["replicas", "minReadySeconds"], &path, faults);
-        workload::selector(spec, &path, faults);
+        workload::selector(spec, "deployment", &path, faults);
         workload::always_restarted(spec, &path, "ReplicaSet", faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
-        if update != Update::Status {
+        if update == Update::Status {
+            workload::status_counts(&new["status"], &STATUS_COUNTS, &STATUS_PARTS, faults);
+        } else {
             workload::same_selector(new, old, faults);
         }
     }
 
-    fn warnings(&self, set: &Value) -> Vec<String> {
-        workload::warnings(set)
+    fn warnings(&self, set: &Value, old: Option<&Value>) -> Vec<String> {
+        workload::warnings(set, old, true)
     }
 
     fn row(&self, set: &Value, now: Timestamp) -> Vec<Value> {

@@ -8,8 +8,7 @@ use super::{define, replica_set, workload};
 use crate::check::Faults;
 use crate::definition::{Definition, RequestContext, SelectableField};
 use crate::look::{Look, map_mut};
-use crate::metadata;
-use crate::rules::KindRules;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 /// The definition of the kind.
@@ -51,11 +50,11 @@ impl KindRules for ReplicationControllers {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &controller["spec"];
-        workload::counts(spec, &["replicas", "minReadySeconds"], &path, faults);
+        workload::counts(spec, &["minReadySeconds"], &path, faults);
         if spec.lacks("selector") {
             faults.push(Fault::required(&path.child("selector"), ""));
         }
-        metadata::labels(spec, "selector", &path, faults);
+        workload::counts(spec, &["replicas"], &path, faults);
         if !spec.has("template") {
             faults.push(Fault::required(&path.child("template"), ""));
             return;
@@ -69,8 +68,15 @@ impl KindRules for ReplicationControllers {
         workload::always_restarted(spec, &path, "ReplicationController", faults);
     }
 
-    fn warnings(&self, controller: &Value) -> Vec<String> {
-        workload::warnings(controller)
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            let (counts, parts) = (&replica_set::STATUS_COUNTS, &replica_set::STATUS_PARTS);
+            workload::status_counts(&new["status"], counts, parts, faults);
+        }
+    }
+
+    fn warnings(&self, controller: &Value, old: Option<&Value>) -> Vec<String> {
+        workload::warnings(controller, old, true)
     }
 
     fn row(&self, controller: &Value, now: Timestamp) -> Vec<Value> {

@@ -103,11 +103,8 @@ fn amounts(object: &Value, field: &str, path: &FieldPath<'_>, faults: &mut Fault
     for (name, value) in object.entries(field) {
         let path = path.key(name);
         // Whatever is counted has a standard name, but for kinds and classes, which have a slash.
-        if resources::name(name, &path, faults)
-            && !name.contains('/')
-            && counted_kind(name).is_none()
-            && name != "storage"
-        {
+        resources::name(name, &path, faults);
+        if !name.contains('/') && counted_kind(name).is_none() {
             let detail = "must be a standard resource for quota";
             faults.push(Fault::invalid(&path, name.as_str(), detail));
         }
@@ -155,7 +152,8 @@ fn scopes(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 fn selectors(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let path = path.child("scopeSelector");
     let path = path.child("matchExpressions");
-    for requirement in spec["scopeSelector"].items("matchExpressions") {
+    let requirements = spec["scopeSelector"].items("matchExpressions");
+    for requirement in requirements {
         let scope = requirement.text("scopeName");
         if !SCOPES.contains(&scope) {
             faults.push(Fault::invalid(&path.child("scopeName"), scope, "unsupported scope"));
@@ -170,7 +168,7 @@ fn selectors(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         let operator = requirement.text("operator");
         let only_exists = !matches!(scope, "PriorityClass" | "VolumeAttributesClass");
         if only_exists && SCOPES.contains(&scope) && operator != "Exists" {
-            let detail = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, \
+            let detail = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
                           ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, \
                           ResourceQuotaScopeNotBestEffort or \
                           ResourceQuotaScopeCrossNamespacePodAffinity";
@@ -193,6 +191,13 @@ fn selectors(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
                 let detail = "not a valid selector operator";
                 faults.push(Fault::invalid(&path.child("operator"), other, detail));
             }
+        }
+    }
+    let has = |scope: &str| requirements.iter().any(|own| own.text("scopeName") == scope);
+    for pair in CONFLICTING {
+        if pair.iter().all(|scope| has(scope)) {
+            let value = spec.get("scopes").cloned().unwrap_or_default();
+            faults.push(Fault::invalid(&path, value, "conflicting scopes"));
         }
     }
 }
@@ -225,8 +230,11 @@ mod tests {
         check(
             "unknown",
             json!({"hard": {"things": "1"}}),
-            &["spec.hard[things]: Invalid value: \"things\": must be a standard resource type or \
-             fully qualified"],
+            &[
+                "spec.hard[things]: Invalid value: \"things\": must be a standard resource type or \
+                 fully qualified",
+                "spec.hard[things]: Invalid value: \"things\": must be a standard resource for quota",
+            ],
         );
         check(
             "negative and broken",

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath};
 
-use super::define;
+use super::{define, pod};
 use crate::check::Faults;
 use crate::definition::{Column, Definition};
 use crate::look::Look;
@@ -39,6 +39,11 @@ struct Templates;
 impl KindRules for Templates {
     fn wants_changed(&self, new: &Value, old: &Value) -> bool {
         new.get("template") != old.get("template")
+    }
+
+    fn warnings(&self, object: &Value, _old: Option<&Value>) -> Vec<String> {
+        let template = &object["template"];
+        pod::warnings::of(&template["metadata"], &template["spec"], "template.")
     }
 
     fn row(&self, object: &Value, _now: Timestamp) -> Vec<Value> {

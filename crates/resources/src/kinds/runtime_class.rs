@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath, names};
 
-use super::define;
+use super::{define, pod};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition};
 use crate::look::Look;
@@ -26,6 +26,10 @@ pub(super) fn definition() -> Definition {
 struct Classes;
 
 impl KindRules for Classes {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn validate(&self, class: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         check::required_text(class, "handler", names::dns1123_label, &root, faults);
@@ -51,6 +55,12 @@ impl KindRules for Classes {
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
         metadata::immutable(new, old, "handler", &FieldPath::Root, faults);
+    }
+
+    fn warnings(&self, class: &Value, _old: Option<&Value>) -> Vec<String> {
+        let labels = class["scheduling"].entries("nodeSelector");
+        let old = labels.filter_map(|(label, _)| pod::warnings::old_label(label));
+        old.map(|text| format!("scheduling.nodeSelector: {text}")).collect()
     }
 
     fn row(&self, class: &Value, now: Timestamp) -> Vec<Value> {

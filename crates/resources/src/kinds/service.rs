@@ -1,5 +1,6 @@
 //! Services. Addresses and node ports are allocated by the server.
 
+pub(super) mod update;
 mod validation;
 
 use jiff::Timestamp;
@@ -49,6 +50,16 @@ impl KindRules for Services {
 
     fn default(&self, service: &mut Value) {
         default_spec(map_mut(service, "spec"));
+        if service["spec"].text("type") != "LoadBalancer" {
+            return;
+        }
+        let points = service.pointer_mut("/status/loadBalancer/ingress");
+        let Some(Value::Array(points)) = points else { return };
+        for point in points.iter_mut().filter_map(Value::as_object_mut) {
+            if !point.lacks("ip") {
+                point.entry("ipMode").or_insert_with(|| "VIP".into());
+            }
+        }
     }
 
     fn prepare_create(&self, service: &mut Value, _context: &RequestContext<'_>) {
@@ -65,64 +76,27 @@ impl KindRules for Services {
     }
 
     fn validate(&self, service: &Value, faults: &mut Faults) {
-        validation::spec(&service["spec"], &FieldPath::Root.child("spec"), faults);
+        validation::service(service, faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
-        if update == Update::Status {
+        if update != Update::Status {
+            update::spec(&new["spec"], &old["spec"], faults);
             return;
         }
         let root = FieldPath::Root;
-        let path = root.child("spec");
-        let (new, old) = (&new["spec"], &old["spec"]);
-        let external = |spec: &Value| spec.text("type") == "ExternalName";
-        if external(new) || external(old) {
-            return;
-        }
-        for (field, what) in
-            [("clusterIPs", "primary clusterIP"), ("ipFamilies", "primary ipFamily")]
-        {
-            let list = path.child(field);
-            let (before, after) = (old.items(field).first(), new.items(field).first());
-            match (before, after) {
-                (Some(before), Some(after)) if before != after && before != "" => {
-                    let value = new[field].clone();
-                    let detail = "may not change once set";
-                    faults.push(Fault::invalid(&list.index(0), value, detail));
-                }
-                (Some(_), None) => {
-                    let detail = format!("{what} can not be unset");
-                    let value = new.get(field).cloned().unwrap_or_default();
-                    faults.push(Fault::invalid(&list.index(0), value, detail));
-                }
-                (Some(_) | None, _) => {}
-            }
-        }
-        let class = "loadBalancerClass";
-        if old.text("type") == "LoadBalancer"
-            && new.text("type") == "LoadBalancer"
-            && old.get(class) != new.get(class)
-        {
-            let detail = "may not change once set";
-            let value = new.get(class).cloned().unwrap_or_default();
-            faults.push(Fault::invalid(&path.child(class), value, detail));
+        let path = root.child("status.loadBalancer");
+        let status = &new["status"]["loadBalancer"];
+        if new["spec"].text("type") == "LoadBalancer" || status.lacks("ingress") {
+            update::load_balancer(status, &path, true, faults);
+        } else {
+            let detail = "may only be used when `spec.type` is 'LoadBalancer'";
+            faults.push(Fault::forbidden(&path.child("ingress"), detail));
         }
     }
 
-    fn warnings(&self, service: &Value) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !service["spec"].lacks("externalIPs") && service["spec"].text("type") == "ExternalName" {
-            warnings.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"".into());
-        }
-        if is_headless(&service["spec"]) {
-            if service["spec"].text("sessionAffinity") == "ClientIP" {
-                warnings.push("spec.SessionAffinity is ignored for headless services".into());
-            }
-            if !service["spec"].lacks("loadBalancerIP") {
-                warnings.push("spec.loadBalancerIP is ignored for headless services".into());
-            }
-        }
-        warnings
+    fn warnings(&self, service: &Value, _old: Option<&Value>) -> Vec<String> {
+        warnings(service)
     }
 
     fn row(&self, service: &Value, now: Timestamp) -> Vec<Value> {
@@ -137,6 +111,40 @@ impl KindRules for Services {
             table::labels(spec.get("selector")),
         ]
     }
+}
+
+/// What is deprecated or without effect.
+fn warnings(service: &Value) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    let mut warn = |text: &str| warnings.push(text.to_owned());
+    let spec = &service["spec"];
+    let (hints, mode) = (validation::TOPOLOGY_HINTS, validation::TOPOLOGY_MODE);
+    if service["metadata"]["annotations"].has(hints) {
+        warn(&format!("annotation {hints} is deprecated, please use {mode} instead"));
+    }
+    let headless = spec.text("type") == "ClusterIP" && spec.text("clusterIP") == "None";
+    if headless {
+        if !spec.lacks("loadBalancerIP") {
+            warn("spec.loadBalancerIP is ignored for headless services");
+        }
+        if !spec.lacks("externalIPs") {
+            warn("spec.externalIPs is ignored for headless services");
+        }
+        if spec.text("sessionAffinity") != "None" {
+            warn("spec.SessionAffinity is ignored for headless services");
+        }
+    }
+    let external = spec.text("type") == "ExternalName";
+    if external && !spec.lacks("externalIPs") {
+        warn("spec.externalIPs is ignored when spec.type is \"ExternalName\"");
+    }
+    if !external && !spec.lacks("externalName") {
+        warn("spec.externalName is ignored when spec.type is not \"ExternalName\"");
+    }
+    if spec.text("trafficDistribution") == "PreferClose" {
+        warn("spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"");
+    }
+    warnings
 }
 
 fn is_headless(spec: &Value) -> bool {
@@ -218,12 +226,6 @@ fn default_port(port: &mut Map<String, Value>) {
 
 /// The address family of services, and the older single field that mirrors the list.
 fn default_addresses(spec: &mut Map<String, Value>) {
-    if spec.text("type") == "ExternalName" {
-        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            spec.remove(field);
-        }
-        return;
-    }
     if spec.lacks("clusterIPs") && !spec.lacks("clusterIP") {
         let list = Value::from(vec![spec["clusterIP"].clone()]);
         spec.insert("clusterIPs".to_owned(), list);
@@ -233,8 +235,23 @@ fn default_addresses(spec: &mut Map<String, Value>) {
     {
         spec.insert("clusterIP".to_owned(), first);
     }
+    if spec.text("type") == "ExternalName" {
+        return;
+    }
     if spec.lacks("ipFamilies") {
         spec.insert("ipFamilies".to_owned(), json!(["IPv4"]));
+    }
+    // Where nobody is selected and nothing is forwarded, endpoints may have addresses of any family.
+    if spec.text("clusterIP") == "None" && spec.lacks("selector") {
+        default_to(spec, "ipFamilyPolicy", "RequireDualStack");
+        if spec.text("ipFamilyPolicy") != "SingleStack"
+            && let Some(Value::Array(families)) = spec.get_mut("ipFamilies")
+            && let [only] = families.as_slice()
+        {
+            let other = if only == "IPv4" { "IPv6" } else { "IPv4" };
+            families.push(other.into());
+        }
+        return;
     }
     default_to(spec, "ipFamilyPolicy", "SingleStack");
 }
@@ -242,6 +259,24 @@ fn default_addresses(spec: &mut Map<String, Value>) {
 /// Keeps what was allocated, where the new specification leaves it open.
 fn keep_allocated(new: &mut Map<String, Value>, old: &Value) {
     let external = "ExternalName";
+    if new.text("type") == external && old.text("type") != external {
+        // What belonged to the type that the service had goes with it.
+        for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+            if new.get(field) == old.get(field) {
+                new.remove(field);
+            }
+        }
+    }
+    // Whoever changes the older field alone means the first of the list.
+    if !new.lacks("clusterIP")
+        && new.get("clusterIP") != old.get("clusterIP")
+        && new.get("clusterIPs") == old.get("clusterIPs")
+        && let Some(first) = new.get("clusterIP").cloned()
+        && let Some(Value::Array(list)) = new.get_mut("clusterIPs")
+        && !list.is_empty()
+    {
+        list[0] = first;
+    }
     if new.text("type") != external && old.text("type") != external {
         for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             let open = match field {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wk_api::{Fault, FieldPath, names};
 
-use super::{define, workload};
+use super::{define, pod, workload};
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, RequestContext};
 use crate::look::{Look, keep};
@@ -60,22 +60,42 @@ impl KindRules for StatefulSets {
         let path = root.child("spec");
         let spec = &set["spec"];
         let policies = ["OrderedReady", "Parallel"];
-        check::required_one_of(spec, "podManagementPolicy", &policies, &path, faults);
+        let policy = spec.text("podManagementPolicy");
+        if policy.is_empty() {
+            faults.push(Fault::required(&path.child("podManagementPolicy"), ""));
+        } else if !policies.contains(&policy) {
+            let detail = "must be 'OrderedReady' or 'Parallel'";
+            faults.push(Fault::invalid(&path.child("podManagementPolicy"), policy, detail));
+        }
         update_strategy(&spec["updateStrategy"], &path.child("updateStrategy"), faults);
         let retention = &spec["persistentVolumeClaimRetentionPolicy"];
         let retention_path = path.child("persistentVolumeClaimRetentionPolicy");
         for field in ["whenDeleted", "whenScaled"] {
             check::one_of(retention, field, &["Retain", "Delete"], &retention_path, faults);
         }
-        workload::counts(spec, &["replicas", "minReadySeconds"], &path, faults);
+        let counts = ["replicas", "minReadySeconds", "revisionHistoryLimit"];
+        workload::counts(spec, &counts, &path, faults);
         metadata::non_negative(&spec["ordinals"], "start", &path.child("ordinals"), faults);
-        workload::selector(spec, &path, faults);
+        workload::selector(spec, "statefulset", &path, faults);
         workload::always_restarted(spec, &path, "StatefulSet", faults);
         check::text(spec, "serviceName", names::dns1123_subdomain, &path, faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
         if update == Update::Status {
+            let counts = [
+                "replicas",
+                "readyReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+                "availableReplicas",
+                "observedGeneration",
+                "collisionCount",
+            ];
+            let parts =
+                ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+            workload::status_counts(&new["status"], &counts, &parts, faults);
+            workload::collisions(new, old, faults);
             return;
         }
         let mut allowed = new["spec"].clone();
@@ -99,8 +119,15 @@ impl KindRules for StatefulSets {
         );
     }
 
-    fn warnings(&self, set: &Value) -> Vec<String> {
-        workload::warnings(set)
+    fn warnings(&self, set: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut warnings = workload::warnings(set, old, false);
+        if workload::looks_at_template(set, old) {
+            for (index, claim) in set["spec"].items("volumeClaimTemplates").iter().enumerate() {
+                let path = format!("spec.volumeClaimTemplates[{index}]");
+                warnings.extend(pod::warnings::claim(&claim["spec"], &path));
+            }
+        }
+        warnings
     }
 
     fn row(&self, set: &Value, now: Timestamp) -> Vec<Value> {
@@ -119,7 +146,7 @@ impl KindRules for StatefulSets {
 
 fn update_strategy(strategy: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     match strategy.text("type") {
-        "" => faults.push(Fault::required(&path.child("type"), "")),
+        "" => faults.push(Fault::required(path, "")),
         "OnDelete" => {
             if strategy.has("rollingUpdate") {
                 let detail = "only allowed for updateStrategy 'RollingUpdate'";
@@ -132,10 +159,15 @@ fn update_strategy(strategy: &Value, path: &FieldPath<'_>, faults: &mut Faults) 
             let path = path.child("rollingUpdate");
             metadata::non_negative(rolling, "partition", &path, faults);
             workload::int_or_percent(rolling, "maxUnavailable", &path, faults);
+            if rolling.has("maxUnavailable") && workload::is_none(rolling.get("maxUnavailable")) {
+                let value = rolling["maxUnavailable"].clone();
+                faults.push(Fault::invalid(&path.child("maxUnavailable"), value, "cannot be 0"));
+            }
+            workload::not_more_than_all(rolling, "maxUnavailable", &path, faults);
         }
-        other => {
+        _ => {
             let detail = "must be 'RollingUpdate' or 'OnDelete'";
-            faults.push(Fault::invalid(path, other, detail));
+            faults.push(Fault::invalid(path, strategy.clone(), detail));
         }
     }
 }

@@ -43,7 +43,7 @@ impl KindRules for Classes {
 
     fn validate(&self, class: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
-        check::required_text(class, "provisioner", names::qualified_name, &root, faults);
+        provisioner(class, "provisioner", &root, faults);
         parameters(class, &root, faults);
         check::one_of(class, "reclaimPolicy", &["Delete", "Retain"], &root, faults);
         let modes = ["Immediate", "WaitForFirstConsumer"];
@@ -82,7 +82,14 @@ impl KindRules for Classes {
 const MAX_PARAMETERS: usize = 512;
 const MAX_PARAMETER_BYTES: usize = 256 << 10;
 
-fn parameters(class: &Value, root: &FieldPath<'_>, faults: &mut Faults) {
+/// Checks who makes volumes of a class.
+pub(super) fn provisioner(class: &Value, field: &str, root: &FieldPath<'_>, faults: &mut Faults) {
+    let rule = |name: &str| names::qualified_name(&name.to_lowercase());
+    check::required_text(class, field, rule, root, faults);
+}
+
+/// Checks what the driver of a class is told.
+pub(super) fn parameters(class: &Value, root: &FieldPath<'_>, faults: &mut Faults) {
     let path = root.child("parameters");
     let parameters: Vec<_> = class.entries("parameters").collect();
     if parameters.len() > MAX_PARAMETERS {

@@ -9,7 +9,9 @@ use crate::look::Look;
 use crate::metadata;
 
 /// Checks that the selector is there, selects something, and selects the template's pods.
-pub(super) fn selector(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+///
+/// `kind` is what the selector is said to be invalid for when it is empty.
+pub(super) fn selector(spec: &Value, kind: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     let selector_path = path.child("selector");
     if !spec.has("selector") {
         faults.push(Fault::required(&selector_path, ""));
@@ -17,14 +19,17 @@ pub(super) fn selector(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) 
     }
     let selector = &spec["selector"];
     if selector.lacks("matchLabels") && selector.lacks("matchExpressions") {
-        let detail = "empty selector is invalid for deployment";
+        let detail = format!("empty selector is invalid for {kind}");
         faults.push(Fault::invalid(&selector_path, selector.clone(), detail));
         return;
     }
     let labels = &spec["template"]["metadata"]["labels"];
     match LabelSelector::from_json(selector) {
         // What is wrong with it is told where selectors are checked.
-        Err(_) => {}
+        Err(_) => {
+            let detail = if kind == "statefulset" { "" } else { "invalid label selector" };
+            faults.push(Fault::invalid(&selector_path, selector.clone(), detail));
+        }
         Ok(selector) if selector.matches(labels) => {}
         Ok(_) => {
             let detail = "`selector` does not match template `labels`";
@@ -44,8 +49,7 @@ pub(super) fn always_restarted(
     let template = &spec["template"]["spec"];
     let path = path.child("template.spec");
     let policy = template.text("restartPolicy");
-    // Unknown policies are told where pod specifications are checked.
-    if matches!(policy, "OnFailure" | "Never") {
+    if policy != "Always" {
         faults.push(Fault::not_supported(&path.child("restartPolicy"), policy, &["Always"]));
     }
     if template.has("activeDeadlineSeconds") {
@@ -72,11 +76,6 @@ pub(super) fn int_or_percent(
     match object.get(field) {
         Some(Value::String(text)) => {
             check::invalid(&path, text.as_str(), names::percent(text), faults);
-            if text.strip_suffix('%').and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n > 100)
-                && field == "maxUnavailable"
-            {
-                faults.push(Fault::invalid(&path, text.as_str(), "must not be greater than 100%"));
-            }
         }
         Some(value) => {
             if let Some(number) = value.as_i64().filter(|number| *number < 0) {
@@ -85,6 +84,19 @@ pub(super) fn int_or_percent(
             }
         }
         None => {}
+    }
+}
+
+/// Checks that a percentage is not more than all.
+pub(super) fn not_more_than_all(
+    object: &Value,
+    field: &str,
+    path: &FieldPath<'_>,
+    faults: &mut Faults,
+) {
+    let text = object.text(field);
+    if text.strip_suffix('%').and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n > 100) {
+        faults.push(Fault::invalid(&path.child(field), text, "must not be greater than 100%"));
     }
 }
 
@@ -103,8 +115,50 @@ pub(super) fn same_selector(new: &Value, old: &Value, faults: &mut Faults) {
     metadata::immutable(&new["spec"], &old["spec"], "selector", &root.child("spec"), faults);
 }
 
-/// What a client is warned of in the template.
-pub(super) fn warnings(object: &Value) -> Vec<String> {
-    let template = &object["spec"]["template"];
-    pod::warnings(&template["metadata"], &template["spec"], "spec.template.")
+/// Checks the counts of a status: none below zero, and none of `parts` above `replicas`.
+pub(super) fn status_counts(status: &Value, counts: &[&str], parts: &[&str], faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let path = root.child("status");
+    self::counts(status, counts, &path, faults);
+    let number = |field: &str| status.int(field).unwrap_or(0);
+    for field in parts.iter().filter(|field| number(field) > number("replicas")) {
+        let detail = "cannot be greater than status.replicas";
+        faults.push(Fault::invalid(&path.child(field), number(field), detail));
+    }
+    let available = "availableReplicas";
+    if parts.contains(&available) && number(available) > number("readyReplicas") {
+        let detail = "cannot be greater than readyReplicas";
+        faults.push(Fault::invalid(&path.child(available), number(available), detail));
+    }
+}
+
+/// Checks that the count of collisions of names does not go down.
+pub(super) fn collisions(new: &Value, old: &Value, faults: &mut Faults) {
+    let field = "collisionCount";
+    let (after, before) = (new["status"].int(field), old["status"].int(field));
+    if before.is_some_and(|before| after.is_none_or(|after| after < before)) {
+        let root = FieldPath::Root;
+        let path = root.child("status.collisionCount");
+        faults.push(Fault::invalid(&path, after.unwrap_or(0), "cannot be decremented"));
+    }
+}
+
+/// Whether a client is to be told of the template: it is new, or something wanted has changed.
+pub(super) fn looks_at_template(object: &Value, old: Option<&Value>) -> bool {
+    let generation = |object: &Value| object["metadata"].int("generation");
+    old.is_none_or(|old| generation(object) != generation(old))
+}
+
+/// What a client is warned of in the template and, of a new object, in the name that pods get of it.
+pub(super) fn warnings(object: &Value, old: Option<&Value>, named: bool) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if named && old.is_none() {
+        warnings.extend(pod::warnings::name(object, "Pod names and hostnames"));
+    }
+    if looks_at_template(object, old) {
+        let template = &object["spec"]["template"];
+        let found = pod::warnings::of(&template["metadata"], &template["spec"], "spec.template.");
+        warnings.extend(found);
+    }
+    warnings
 }

@@ -6,6 +6,7 @@ use wk_api::{Fault, FieldPath, names};
 
 use super::{match_conditions, rule};
 use crate::check::{self, Faults};
+use crate::definition::no_metadata_of_status;
 use crate::look::Look;
 use crate::rules::KindRules;
 use crate::table;
@@ -18,6 +19,14 @@ pub(super) struct Policies {
 }
 
 impl KindRules for Policies {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
+    fn status_metadata(&self, kept: &mut Value, sent: &Value) {
+        no_metadata_of_status(kept, sent);
+    }
+
     fn validate(&self, policy: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
@@ -158,6 +167,10 @@ pub(super) struct Bindings {
 }
 
 impl KindRules for Bindings {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn validate(&self, binding: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");

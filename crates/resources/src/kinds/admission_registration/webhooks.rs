@@ -18,6 +18,10 @@ pub(super) struct Webhooks {
 }
 
 impl KindRules for Webhooks {
+    fn replaces_any_revision(&self) -> bool {
+        false
+    }
+
     fn wants_changed(&self, new: &Value, old: &Value) -> bool {
         new.get("webhooks") != old.get("webhooks")
     }
