@@ -267,7 +267,7 @@ fn storage_kinds_are_checked() {
     check(group, "v1", "VolumeAttachment", &good, &[]);
     check_change(group, "VolumeAttachment", &good, "/spec/nodeName", json!("m"), &["spec"]);
     let bad = json!({"spec": {"attacher": "", "nodeName": "", "source": {}}});
-    let fields = ["spec.attacher", "spec.source", "spec.nodeName"];
+    let fields = ["spec.attacher", "spec.attacher", "spec.source", "spec.nodeName"];
     check(group, "v1", "VolumeAttachment", &bad, &fields);
     let driver = json!({"spec": {"fsGroupPolicy": "x", "volumeLifecycleModes": ["x"],
         "tokenRequests": [{"audience": "a"}, {"audience": "a", "expirationSeconds": 1}]}});

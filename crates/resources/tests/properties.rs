@@ -57,7 +57,9 @@ impl Chaos {
 
     fn value(&mut self, ty: Type, depth: usize) -> Value {
         match ty {
-            Type::String | Type::Time | Type::MicroTime | Type::Bytes => self.text(),
+            Type::String | Type::Time | Type::MicroTime | Type::Duration | Type::Bytes => {
+                self.text()
+            }
             Type::Bool => (self.below(2) == 0).into(),
             Type::Int32 | Type::Int64 => self.number(),
             Type::Double => 0.5.into(),
@@ -129,7 +131,7 @@ proptest! {
             };
             definition.prepare_create(&mut object, &context);
             let _ = definition.validate_create(&object);
-            let _ = definition.warnings(&object);
+            let _ = definition.warnings(&object, None);
             let cells = definition.row(&object, now);
             prop_assert_eq!(cells.len(), definition.columns.len(), "{}", definition.kind);
             let _ = definition.fields(&object);
