@@ -32,6 +32,7 @@ use wk_auth::User;
 use wk_resources::Update;
 
 use crate::catalog::Resource;
+use crate::config::TolerationSeconds;
 use crate::object::Object;
 use crate::server::ApiServer;
 use crate::services::Reserved;
@@ -157,7 +158,7 @@ pub(crate) struct Admission {
 
 impl Admission {
     /// The plugins that Kubernetes turns on by itself, in its order.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tolerations: TolerationSeconds) -> Self {
         let quotas = Arc::new(resource_quota::Quotas::default());
         Self {
             plugins: vec![
@@ -167,7 +168,7 @@ impl Admission {
                 Box::new(taint_nodes::TaintNodesByCondition),
                 Box::new(pod_security::PodSecurity),
                 Box::new(priority::Priority),
-                Box::new(default_tolerations::DefaultTolerationSeconds),
+                Box::new(default_tolerations::DefaultTolerationSeconds(tolerations)),
                 Box::new(default_storage_class::DefaultStorageClass),
                 Box::new(storage_in_use::StorageObjectInUseProtection),
                 Box::new(volume_resize::PersistentVolumeClaimResize),

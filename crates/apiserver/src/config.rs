@@ -30,6 +30,24 @@ pub struct Config {
     pub release: Release,
     /// How long an event lives after it was last written; [`EVENT_TTL`] elsewhere.
     pub event_ttl: Duration,
+    /// How long pods that do not say stay on a node that is lost.
+    pub tolerations: TolerationSeconds,
+}
+
+/// How long pods that do not say tolerate the loss of their node, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TolerationSeconds {
+    /// While the node says that it is not ready.
+    pub not_ready: u32,
+    /// While it says nothing.
+    pub unreachable: u32,
+}
+
+impl Default for TolerationSeconds {
+    /// Five minutes, as in Kubernetes.
+    fn default() -> Self {
+        Self { not_ready: 300, unreachable: 300 }
+    }
 }
 
 /// How long events live in Kubernetes.
@@ -43,6 +61,7 @@ impl std::fmt::Debug for Config {
             .field("advertise", &self.advertise)
             .field("release", &self.release)
             .field("event_ttl", &self.event_ttl)
+            .field("tolerations", &self.tolerations)
             .finish_non_exhaustive()
     }
 }

@@ -1,16 +1,14 @@
-//! Pods stay on their node through a short outage: they tolerate it for five minutes.
+//! Pods stay on their node through a short outage: they tolerate it for a while.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use wk_api::{ApiError, well_known};
 
 use super::{Attributes, Plugin, list_mut, text};
-
-/// How long, in seconds.
-const SECONDS: i64 = 300;
+use crate::config::TolerationSeconds;
 
 #[derive(Debug)]
-pub(super) struct DefaultTolerationSeconds;
+pub(super) struct DefaultTolerationSeconds(pub(super) TolerationSeconds);
 
 #[async_trait]
 impl Plugin for DefaultTolerationSeconds {
@@ -19,15 +17,16 @@ impl Plugin for DefaultTolerationSeconds {
     }
 
     async fn mutate(&self, _: &Attributes<'_>, pod: &mut Value) -> Result<(), ApiError> {
-        for taint in [well_known::NOT_READY_TAINT, well_known::UNREACHABLE_TAINT] {
-            tolerate(list_mut(&mut pod["spec"], "tolerations"), taint);
-        }
+        let Self(TolerationSeconds { not_ready, unreachable }) = *self;
+        let tolerations = list_mut(&mut pod["spec"], "tolerations");
+        tolerate(tolerations, well_known::NOT_READY_TAINT, not_ready);
+        tolerate(tolerations, well_known::UNREACHABLE_TAINT, unreachable);
         Ok(())
     }
 }
 
 /// Adds a toleration of a `NoExecute` taint, unless one is there.
-fn tolerate(tolerations: &mut Vec<Value>, taint: &str) {
+fn tolerate(tolerations: &mut Vec<Value>, taint: &str, seconds: u32) {
     let tolerated = tolerations.iter().any(|toleration| {
         let (key, effect) = (text(toleration, "key"), text(toleration, "effect"));
         (key == taint || key.is_empty()) && (effect == "NoExecute" || effect.is_empty())
@@ -37,7 +36,7 @@ fn tolerate(tolerations: &mut Vec<Value>, taint: &str) {
             "effect": "NoExecute",
             "key": taint,
             "operator": "Exists",
-            "tolerationSeconds": SECONDS,
+            "tolerationSeconds": seconds,
         }));
     }
 }
@@ -60,9 +59,9 @@ mod tests {
         for (before, added) in rows {
             let mut tolerations = before.as_array().cloned().unwrap_or_default();
             let count = tolerations.len();
-            tolerate(&mut tolerations, taint);
+            tolerate(&mut tolerations, taint, 300);
             assert_eq!(tolerations.len(), count + added, "{before}");
-            tolerate(&mut tolerations, taint);
+            tolerate(&mut tolerations, taint, 300);
             assert_eq!(tolerations.len(), count + added, "twice: {before}");
         }
     }

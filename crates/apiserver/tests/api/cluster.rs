@@ -68,6 +68,7 @@ impl Cluster {
             advertise: Some(([127, 0, 0, 1], 6443).into()),
             release: Release::default(),
             event_ttl: wk_apiserver::EVENT_TTL,
+            tolerations: wk_apiserver::TolerationSeconds::default(),
         };
         let server = ApiServer::start(config, &tasks).await.unwrap();
         Self { router: server.router(), server, _tasks: tasks }
