@@ -45,10 +45,9 @@ pub(crate) fn store(failure: &StoreError) -> ApiError {
 /// A list could not be read.
 pub(crate) fn read(failure: &ReadError) -> ApiError {
     match failure {
-        ReadError::Compacted { .. } => ApiError::expired(
-            "The provided continue parameter is too old to display a consistent list result. You \
-             must start a new list without the continue parameter.",
-        ),
+        ReadError::Compacted { .. } => {
+            ApiError::expired("The resourceVersion for the provided list is too old.")
+        }
         ReadError::Future { current } => too_large(u64::MAX, current.0),
         ReadError::Store(failure) => store(failure),
     }

@@ -10,9 +10,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wk_api::ApiError;
-use wk_store::{Key, Revision};
+use wk_store::{Key, ReadError, Revision};
 
-use crate::encode::{self, CHUNK};
+use crate::encode::{self, CHUNK, Look};
 use crate::error::{self, Answer};
 use crate::handle::Call;
 use crate::negotiate::Shape;
@@ -25,13 +25,46 @@ const FUTURE: Duration = Duration::from_secs(3);
 /// How many entries of an older revision are read from the store at a time.
 const STORE_PAGE: usize = 500;
 
+/// The revision of tokens that go on in the present, because their past is forgotten.
+const NEWEST: i64 = -1;
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum Unlisted {
+    Failed(ApiError),
+    /// The list is too old to be continued as it was; the token continues it in the present.
+    Forgotten(String),
+}
+
+impl From<ApiError> for Unlisted {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unlisted> for ApiError {
+    fn from(unlisted: Unlisted) -> Self {
+        match unlisted {
+            Unlisted::Failed(error) => error,
+            Unlisted::Forgotten(_) => Self::expired(
+                "The provided continue parameter is too old to display a consistent list result. \
+                 You can start a new list without the continue parameter, or use the continue token \
+                 in this response to retrieve the remainder of the results. Continuing with the \
+                 provided token results in an inconsistent list - objects that were created, \
+                 modified, or deleted between the time the first chunk was returned and now may \
+                 show up in the list.",
+            ),
+        }
+    }
+}
+
 /// What a `continue` token holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Token {
     /// The form of the token.
     v: String,
-    /// The revision of the list.
-    rv: u64,
+    /// The revision of the list; [`NEWEST`] to go on with what there is now.
+    rv: i64,
     /// What the last key sent was, behind the kind's prefix.
     start: String,
 }
@@ -64,15 +97,19 @@ pub(crate) async fn reach(call: &Call, revision: u64) -> Result<(), ApiError> {
 }
 
 /// A page of the objects that a list is about.
-pub(crate) async fn page(call: &Call, options: &ListOptions) -> Result<Page, ApiError> {
+pub(crate) async fn page(call: &Call, options: &ListOptions) -> Result<Page, Unlisted> {
     if !options.continuation.is_empty() {
         if options.asked_revision.is_some() {
             return Err(ApiError::bad_request(
                 "specifying resource version is not allowed when using continue",
-            ));
+            )
+            .into());
         }
         let token = open_token(&options.continuation)?;
-        return older(call, options, token.rv, Some(token.start)).await;
+        return match u64::try_from(token.rv) {
+            Ok(revision) => older(call, options, revision, Some(token.start)).await,
+            Err(_) => Ok(newest(call, options, &token.start)),
+        };
     }
     match options.revision {
         RevisionMatch::Latest | RevisionMatch::Any => {}
@@ -84,15 +121,16 @@ pub(crate) async fn page(call: &Call, options: &ListOptions) -> Result<Page, Api
             }
         }
     }
-    Ok(newest(call, options))
+    Ok(newest(call, options, ""))
 }
 
-/// A page of the present.
-fn newest(call: &Call, options: &ListOptions) -> Page {
+/// A page of the present, behind the key that it continues after.
+fn newest(call: &Call, options: &ListOptions, after: &str) -> Page {
     let (resource, selection) = (&call.resource, &options.selection);
     let seen = call.server.storage.cache.seen();
     // A list by name is one look-up.
     if let Some(name) = selection.fields.exact("metadata.name")
+        && after.is_empty()
         && (!call.path.namespace.is_empty() || !resource.definition.namespaced)
     {
         let object = resource.shelf.get(&resource.key(&call.path.namespace, name));
@@ -110,7 +148,9 @@ fn newest(call: &Call, options: &ListOptions) -> Page {
     let range = resource.range(namespace);
     let all = selection.is_everything();
     let keep = |object: &Object| all || resource.selects(selection, object);
-    let snapshot = resource.shelf.snapshot(&range, options.limit, seen, keep);
+    let after = (!after.is_empty()).then(|| format!("{}{after}", resource.shelf.prefix));
+    let after = after.as_deref();
+    let snapshot = resource.shelf.snapshot_after(&range, after, options.limit, seen, keep);
     let remaining = snapshot.remaining as u64;
     Page {
         objects: snapshot.objects,
@@ -126,12 +166,19 @@ async fn older(
     options: &ListOptions,
     revision: u64,
     start: Option<String>,
-) -> Result<Page, ApiError> {
+) -> Result<Page, Unlisted> {
     let (resource, storage) = (&call.resource, &call.server.storage);
     let base = storage.cache.base;
     let range = resource.range(&call.path.namespace);
-    let at = Revision(revision.checked_sub(base).ok_or_else(|| expired(revision, base))?);
-    let mut start_after = start.map(|start| Key::from(format!("{}{start}", resource.shelf.prefix)));
+    let forgotten = |start: &Option<String>| {
+        let text = "The resourceVersion for the provided list is too old.";
+        let failed = || Unlisted::Failed(ApiError::expired(text));
+        let again = |start: &String| Unlisted::Forgotten(written_token(NEWEST, start));
+        start.as_ref().map_or_else(failed, again)
+    };
+    let at = Revision(revision.checked_sub(base).ok_or_else(|| forgotten(&start))?);
+    let key = |start: &String| Key::from(format!("{}{start}", resource.shelf.prefix));
+    let mut start_after = start.as_ref().map(key);
     let mut page = Page { revision, ..Page::default() };
     loop {
         // One more than wanted tells whether anything follows.
@@ -149,7 +196,11 @@ async fn older(
                 },
             )
             .await
-            .map_err(|failure| error::read(&failure))?;
+            .map_err(|failure| match failure {
+                // What was sent before counts, wherever in the page the history ends.
+                ReadError::Compacted { .. } => forgotten(&start),
+                other => error::read(&other).into(),
+            })?;
         let mut left = found.entries.len() as u64;
         for entry in found.entries {
             left -= 1;
@@ -180,10 +231,6 @@ fn page_limit(wanted: usize) -> usize {
     wanted.saturating_add(1).min(STORE_PAGE)
 }
 
-fn expired(revision: u64, oldest: u64) -> ApiError {
-    ApiError::expired(format!("too old resource version: {revision} ({oldest})"))
-}
-
 fn open_token(text: &str) -> Result<Token, ApiError> {
     let bad = |_| ApiError::bad_request("continue key is not valid");
     let bytes = URL_SAFE_NO_PAD
@@ -198,8 +245,11 @@ fn open_token(text: &str) -> Result<Token, ApiError> {
 
 fn token(page: &Page) -> String {
     let Some(last) = page.objects.last().filter(|_| page.more) else { return String::new() };
-    let token =
-        Token { v: "meta.k8s.io/v1".to_owned(), rv: page.revision, start: last.path().to_owned() };
+    written_token(page.revision.cast_signed(), last.path())
+}
+
+fn written_token(revision: i64, start: &str) -> String {
+    let token = Token { v: "meta.k8s.io/v1".to_owned(), rv: revision, start: start.to_owned() };
     URL_SAFE_NO_PAD.encode(json!(token).to_string())
 }
 
@@ -218,8 +268,15 @@ fn metadata(page: &Page) -> Value {
 
 /// Answers a list.
 pub(crate) async fn list(call: &Call, options: &ListOptions) -> Answer {
-    let page = page(call, options).await?;
-    answer(call, page)
+    match page(call, options).await {
+        Ok(page) => answer(call, page),
+        Err(Unlisted::Forgotten(token)) => {
+            let mut status = ApiError::from(Unlisted::Forgotten(String::new())).to_status();
+            status["metadata"]["continue"] = token.into();
+            encode::plain(&status, None, Look::JSON, StatusCode::GONE)
+        }
+        Err(Unlisted::Failed(error)) => Err(error),
+    }
 }
 
 /// The answer that shows a page.

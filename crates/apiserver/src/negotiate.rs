@@ -109,11 +109,28 @@ pub(crate) fn accept_text(headers: &HeaderMap) -> String {
 /// # Errors
 /// 406 if none of the forms asked for can be made.
 pub(crate) fn format(headers: &HeaderMap, protobuf: bool) -> Result<Format, ApiError> {
+    first(headers, protobuf, |_| true)
+}
+
+/// The form of an answer that has no rows, such as a review.
+///
+/// # Errors
+/// 406 if none of the forms asked for can be made.
+pub(crate) fn format_without_rows(headers: &HeaderMap, protobuf: bool) -> Result<Format, ApiError> {
+    first(headers, protobuf, |format| !matches!(format.shape, Shape::Table(_)))
+}
+
+fn first(
+    headers: &HeaderMap,
+    protobuf: bool,
+    can_be: impl Fn(&Format) -> bool,
+) -> Result<Format, ApiError> {
     let text = accept_text(headers);
     if text.trim().is_empty() {
         return Ok(Format::JSON);
     }
-    accepted(&text).iter().find_map(|media| of_media(media, protobuf)).ok_or_else(|| {
+    let made = |media: &Media<'_>| of_media(media, protobuf).filter(&can_be);
+    accepted(&text).iter().find_map(made).ok_or_else(|| {
         let mut available = vec!["application/json", "application/yaml"];
         if protobuf {
             available.push("application/vnd.kubernetes.protobuf");

@@ -60,7 +60,7 @@ async fn review(
 ) -> Answer {
     let api_version = format!("{}/{}", path.group, path.version);
     let message = wk_schema::kind(&path.group, &path.version, kind);
-    let format = negotiate::format(&parts.headers, message.is_some())?;
+    let format = negotiate::format_without_rows(&parts.headers, message.is_some())?;
     let bytes = body::read(body).await?;
     let expected = Expected { api_version: &api_version, kind, message };
     let sent = body::decode_plain(&bytes, body::media_type(&parts.headers), expected)?;

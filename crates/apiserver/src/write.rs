@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rand::Rng as _;
 use serde_json::Value;
 use uuid::Uuid;
-use wk_api::{ApiError, Uid};
+use wk_api::{ApiError, Fault, FieldPath, Uid};
 use wk_auth::User;
 use wk_resources::{RequestContext, Requester, Update, metadata};
 
@@ -18,6 +18,7 @@ use crate::object::{Object, to_stored};
 use crate::options::WriteOptions;
 use crate::server::ApiServer;
 use crate::storage::Unwritten;
+use crate::warnings;
 
 /// How often a generated name is tried, and a change without a revision.
 const ATTEMPTS: usize = 8;
@@ -149,6 +150,7 @@ async fn create_once(
         let error = ApiError::invalid(&definition.group_kind(), name, &faults);
         return Err(Unwritten::Failed(error));
     }
+    warn(definition.warnings(&object, None));
     let key = resource.key(namespace, name);
     let reserved = admission::reserve(server, resource, &key, &mut object, options.dry_run)
         .map_err(Unwritten::Failed)?;
@@ -175,6 +177,11 @@ async fn create_once(
     }
     charge.settle(server, created.is_ok()).await;
     created.map(Written::Created)
+}
+
+/// Warns the client of what a kind has to say of an object that is fine.
+fn warn(own: Vec<String>) {
+    own.into_iter().for_each(warnings::add);
 }
 
 fn name_suffix() -> String {
@@ -250,8 +257,20 @@ pub(crate) async fn replace_part(
         user: Some(&call.user),
         manager: Some(call.manager(options)),
     };
-    self::change(&call.server, &change, |_| Ok(Changed { value: object.clone(), conditional }))
-        .await
+    self::change(&call.server, &change, |old| {
+        let uid = text(&object, "/metadata/uid");
+        // That it is about another object of the name is told first.
+        let same = uid.is_empty() || uid == text(old, "/metadata/uid");
+        let definition = &call.resource.definition;
+        if same && !conditional && !definition.replaces_any_revision() {
+            let root = FieldPath::Root;
+            let path = root.child("metadata.resourceVersion");
+            let fault = Fault::invalid(&path, 0, "must be specified for an update");
+            return Err(ApiError::invalid(&definition.group_kind(), name, &[fault]));
+        }
+        Ok(Changed { value: object.clone(), conditional })
+    })
+    .await
 }
 
 /// Checks that an object is the one in the path, and says so where it says nothing.
@@ -359,6 +378,9 @@ async fn prepared(
     let faults = definition.validate_update(&new, old, change.part);
     if !faults.is_empty() {
         return Err(ApiError::invalid(&definition.group_kind(), change.name, &faults));
+    }
+    if change.part == Update::Whole {
+        warn(definition.warnings(&new, Some(old)));
     }
     let charge = server.admission.validate(&attributes, &new).await?;
     Ok((new, charge))

@@ -376,6 +376,45 @@ async fn fields_that_are_unknown_or_given_twice() {
 }
 
 #[tokio::test]
+async fn what_is_taken_may_be_warned_of() {
+    let cluster = cluster().await;
+    let warnings = |answer: &Answer| -> Vec<String> {
+        let all = answer.headers.get_all("warning").iter();
+        all.map(|text| text.to_str().unwrap().to_owned()).collect()
+    };
+    let label = r#"299 - "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use \"kubernetes.io/os\" instead""#;
+    let mut old = pod("warned");
+    old["spec"]["nodeSelector"] = json!({"beta.kubernetes.io/os": "linux"});
+    let answer = cluster.raw("POST", PODS, JSON, old.to_string()).await;
+    assert_eq!((answer.code, warnings(&answer)), (201, vec![label.to_owned()]));
+    // Nobody is told again who changes something else of a pod.
+    let patch = r#"{"metadata":{"labels":{"a":"b"}}}"#;
+    let answer = cluster.raw("PATCH", &format!("{PODS}/warned"), MERGE, patch).await;
+    assert_eq!((answer.code, warnings(&answer)), (200, Vec::new()));
+    let services = "/api/v1/namespaces/default/services";
+    let service = r#"{"metadata":{"name":"s"},"spec":{"ports":[{"port":80}]}}"#;
+    let answer = cluster.raw("POST", services, JSON, service).await;
+    assert_eq!((answer.code, warnings(&answer)), (201, Vec::new()));
+    let patch = r#"{"spec":{"externalName":"a.b"}}"#;
+    let answer = cluster.raw("PATCH", &format!("{services}/s"), MERGE, patch).await;
+    let text = r#"299 - "spec.externalName is ignored when spec.type is not \"ExternalName\"""#;
+    assert_eq!((answer.code, warnings(&answer)), (200, vec![text.to_owned()]));
+}
+
+#[tokio::test]
+async fn some_kinds_are_replaced_only_by_revision() {
+    let cluster = cluster().await;
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let budget = r#"{"metadata":{"name":"a"},"spec":{"minAvailable":1}}"#;
+    assert_eq!(cluster.raw("POST", budgets, JSON, budget).await.code, 201);
+    let answer = cluster.raw("PUT", &format!("{budgets}/a"), JSON, budget).await;
+    let text = "metadata.resourceVersion: Invalid value: 0: must be specified for an update";
+    refused("no revision", &answer, 422, "Invalid", text);
+    let patch = r#"{"spec":{"minAvailable":2}}"#;
+    assert_eq!(cluster.raw("PATCH", &format!("{budgets}/a"), MERGE, patch).await.code, 200);
+}
+
+#[tokio::test]
 async fn patches_that_do_not_apply() {
     let cluster = cluster().await;
     let (bad, invalid) = ("BadRequest", "Invalid");

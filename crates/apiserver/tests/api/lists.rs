@@ -34,6 +34,46 @@ async fn pages_are_of_one_moment_whatever_is_written_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_too_old_goes_on_in_the_present_if_the_client_wants() {
+    let cluster = Cluster::start().await;
+    for at in 0..6 {
+        cluster.create(MAPS, map(&format!("m{at}"), "1")).await;
+    }
+    let (_, first) = cluster.get(&format!("{MAPS}?limit=2")).await;
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    cluster.create(MAPS, map("m11", "2")).await;
+    cluster.delete(&format!("{MAPS}/m4"), &json!({})).await;
+    cluster.server.compact().await.unwrap();
+    let (code, status) = cluster.get(&format!("{MAPS}?limit=2&continue={token}")).await;
+    assert_eq!((code, &status["reason"]), (410, &json!("Expired")), "{status}");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.contains("or use the continue token in this response"), "{message}");
+    let token = status["metadata"]["continue"].as_str().unwrap();
+    let (code, second) = cluster.get(&format!("{MAPS}?limit=2&continue={token}")).await;
+    assert_eq!(code, 200, "{second}");
+    assert!(revision(&second) > revision(&first));
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&second), ["m11", "m2"]);
+    // From here on it is consistent again.
+    cluster.create(MAPS, map("m6", "2")).await;
+    let token = second["metadata"]["continue"].as_str().unwrap();
+    let (_, third) = cluster.get(&format!("{MAPS}?limit=2&continue={token}")).await;
+    assert_eq!(names(&third), ["m3", "m5"]);
+    assert_eq!(
+        (revision(&third), &third["metadata"]["continue"]),
+        (revision(&second), &json!(null))
+    );
+    let exact = format!("{MAPS}?resourceVersionMatch=Exact&resourceVersion={}", revision(&first));
+    let (code, status) = cluster.get(&exact).await;
+    assert_eq!((code, status["metadata"].get("continue")), (410, None), "{status}");
+    let message = "The resourceVersion for the provided list is too old.";
+    assert_eq!(status["message"], message);
+}
+
+#[tokio::test]
 async fn selectors_narrow_lists() {
     let cluster = Cluster::start().await;
     for name in ["a", "b", "c"] {

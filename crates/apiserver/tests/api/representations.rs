@@ -66,3 +66,120 @@ async fn a_view_shows_what_another_kind_stored() {
     let core = "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Da";
     assert_eq!(cluster.get(core).await.1["items"].as_array().unwrap().len(), 1);
 }
+
+/// Go leaves lists and times that are always told as `null`; clients see them, and one field that is
+/// never told.
+#[tokio::test]
+async fn what_is_absent_and_always_told_is_null() {
+    let cluster = Cluster::start().await;
+    let namespaced = |group: &str, plural: &str| {
+        let root = if group == "v1" { "/api".to_owned() } else { "/apis".to_owned() };
+        format!("{root}/{group}/namespaces/default/{plural}")
+    };
+    let named = json!({"name": "a"});
+    for (path, object, absent, told) in [
+        (
+            namespaced("rbac.authorization.k8s.io/v1", "roles"),
+            json!({"metadata": named}),
+            "",
+            &["/rules"][..],
+        ),
+        (
+            namespaced("discovery.k8s.io/v1", "endpointslices"),
+            json!({"metadata": named, "addressType": "IPv4"}),
+            "",
+            &["/endpoints", "/ports"],
+        ),
+        (
+            namespaced("autoscaling/v2", "horizontalpodautoscalers"),
+            json!({
+                "metadata": named,
+                "spec": {"maxReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "a"}},
+            }),
+            "",
+            &["/status/currentMetrics"],
+        ),
+        (namespaced("v1", "limitranges"), json!({"metadata": named}), "", &["/spec/limits"]),
+        (
+            namespaced("v1", "events"),
+            json!({"metadata": {"name": "a"}, "involvedObject": {"namespace": "default"}}),
+            "/series",
+            &["/eventTime", "/firstTimestamp", "/lastTimestamp"],
+        ),
+        (
+            namespaced("v1", "podtemplates"),
+            json!({
+                "metadata": named,
+                "template": {
+                    "metadata": {"creationTimestamp": null},
+                    "spec": {"containers": [{"name": "a", "image": "a"}]},
+                },
+            }),
+            "/template/metadata/creationTimestamp",
+            &[],
+        ),
+    ] {
+        let created = cluster.create(&path, object).await;
+        let (_, read) = cluster.get(&format!("{path}/a")).await;
+        for found in [&created, &read] {
+            for place in told {
+                assert_eq!(found.pointer(place), Some(&json!(null)), "{place} in {found}");
+            }
+            if !absent.is_empty() {
+                assert_eq!(found.pointer(absent), None, "{absent} in {found}");
+            }
+        }
+        // It is the same as nothing to those who write.
+        let (_, written) = cluster.json("PUT", &format!("{path}/a"), &read).await;
+        assert_eq!(written, read);
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_rows_is_not_acceptable_as_a_table() {
+    let cluster = Cluster::start().await;
+    for (path, body) in [
+        (
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            json!({"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}),
+        ),
+        ("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})),
+        ("/apis/authentication.k8s.io/v1/tokenreviews", json!({"spec": {"token": "a"}})),
+        ("/api/v1/namespaces/default/serviceaccounts/a/token", json!({"spec": {}})),
+    ] {
+        let request = http::Request::post(path)
+            .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from(body.to_string()))
+            .unwrap();
+        let answer = cluster.send(request).await;
+        let status = answer.json();
+        assert_eq!(
+            (answer.code, &status["reason"]),
+            (406, &json!("NotAcceptable")),
+            "{path} {status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rows_come_in_pages_too() {
+    let cluster = Cluster::start().await;
+    for at in 0..5 {
+        cluster.create(MAPS, map(&format!("m{at}"), "1")).await;
+    }
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    let mut path = format!("{MAPS}?limit=2");
+    let mut names = Vec::new();
+    for remaining in [json!(3), json!(1), json!(null)] {
+        let page = cluster.accept(&path, table).await.json();
+        assert_eq!(page["metadata"]["remainingItemCount"], remaining, "{page}");
+        assert!(page["columnDefinitions"].as_array().is_some_and(|all| all.len() > 1));
+        for row in page["rows"].as_array().unwrap() {
+            names.push(row["object"]["metadata"]["name"].as_str().unwrap().to_owned());
+        }
+        let token = page["metadata"]["continue"].as_str().unwrap_or_default();
+        path = format!("{MAPS}?limit=2&continue={token}");
+    }
+    assert_eq!(names, ["m0", "m1", "m2", "m3", "m4"]);
+}
