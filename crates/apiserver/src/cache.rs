@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -45,6 +45,8 @@ struct Inner {
     window: Window,
     /// The newest revision that is in `objects`.
     revision: u64,
+    /// While the shelf is filled: the changes that come meanwhile.
+    deferred: Option<Vec<Event>>,
 }
 
 /// Part of a shelf at one moment.
@@ -88,10 +90,27 @@ impl Shelf {
         at_least: u64,
         keep: impl Fn(&Object) -> bool,
     ) -> Snapshot {
+        self.snapshot_after(prefix, None, limit, at_least, keep)
+    }
+
+    /// The same of the objects behind a key.
+    pub(crate) fn snapshot_after(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        at_least: u64,
+        keep: impl Fn(&Object) -> bool,
+    ) -> Snapshot {
         let inner = self.inner.read();
+        // What continues elsewhere than in the range is behind all of it, or before.
+        let begin = match after.filter(|after| *after >= prefix) {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Included(prefix),
+        };
         let mut range = inner
             .objects
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .range::<str, _>((begin, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
             .map(|(_, object)| object)
             .filter(|object| keep(object));
@@ -126,11 +145,55 @@ impl Shelf {
     }
 
     fn replace(&self, objects: BTreeMap<Key, Arc<Object>>, revision: u64) {
-        *self.inner.write() = Inner { objects, window: Window::after(revision), revision };
+        let window = Window::after(revision);
+        *self.inner.write() = Inner { objects, window, revision, deferred: None };
         self.bell.send_replace(revision);
     }
 
+    /// A shelf that keeps changes for later until it is filled.
+    fn unfilled(self) -> Self {
+        self.inner.write().deferred = Some(Vec::new());
+        self
+    }
+
+    /// Takes what was stored at a revision, and then the changes that were kept for later.
+    fn fill(&self, objects: BTreeMap<Key, Arc<Object>>, revision: u64, base: u64) {
+        {
+            let mut inner = self.inner.write();
+            inner.objects = objects;
+            inner.window = Window::after(revision);
+            inner.revision = revision;
+        }
+        loop {
+            let events = {
+                let mut inner = self.inner.write();
+                match inner.deferred.take() {
+                    Some(events) if !events.is_empty() => {
+                        inner.deferred = Some(Vec::new());
+                        events
+                    }
+                    _ => break,
+                }
+            };
+            for event in events.iter().filter(|event| event.revision().0 + base > revision) {
+                self.take(event, base);
+            }
+        }
+        self.bell.send_replace(self.inner.read().revision);
+    }
+
+    /// Takes a change, or keeps it while the shelf is being filled.
     fn apply(&self, event: &Event, base: u64) {
+        if self.inner.read().deferred.is_some()
+            && let Some(deferred) = &mut self.inner.write().deferred
+        {
+            deferred.push(event.clone());
+            return;
+        }
+        self.take(event, base);
+    }
+
+    fn take(&self, event: &Event, base: u64) {
         let revision = event.revision().0 + base;
         let change = match event {
             Event::Put { entry, .. } => {
@@ -165,7 +228,7 @@ impl Shelf {
 }
 
 /// The shelves by group and plural.
-type Shelves = HashMap<String, Arc<Shelf>>;
+pub(crate) type Shelves = HashMap<String, Arc<Shelf>>;
 
 fn shelf_of<'a>(shelves: &'a Shelves, key: &str) -> Option<&'a Arc<Shelf>> {
     let rest = key.strip_prefix(ROOT)?;
@@ -176,7 +239,9 @@ fn shelf_of<'a>(shelves: &'a Shelves, key: &str) -> Option<&'a Arc<Shelf>> {
 /// All shelves, and how far they have come.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    shelves: Shelves,
+    shelves: RwLock<Arc<Shelves>>,
+    /// Held while shelves are filled: one is not filled twice at a time.
+    filling: Mutex<()>,
     seen: watch::Sender<u64>,
     store: Arc<dyn Store>,
     /// What is added to revisions of the store before clients see them.
@@ -196,12 +261,15 @@ pub(crate) enum FeedError {
     Decode(#[source] tokio::task::JoinError),
 }
 
-/// Everything in a store as of one revision, page by page.
-fn pages(store: &dyn Store) -> impl Stream<Item = Result<Page, FeedError>> {
+/// All that keys with a prefix hold in a store as of one revision, page by page.
+fn pages<'a>(
+    store: &'a dyn Store,
+    prefix: &'a str,
+) -> impl Stream<Item = Result<Page, FeedError>> + 'a {
     let first = ListOptions { limit: Some(LOAD_PAGE), uncounted: true, ..ListOptions::default() };
-    stream::try_unfold(Some(first), async |options: Option<ListOptions>| {
+    stream::try_unfold(Some(first), async move |options: Option<ListOptions>| {
         let Some(mut options) = options else { return Ok(None) };
-        let page = store.list(ROOT, options.clone()).await?;
+        let page = store.list(prefix, options.clone()).await?;
         options.at = Some(page.revision);
         options.start_after = page.entries.last().map(|entry| Arc::clone(&entry.key));
         let next = page.more.then_some(options);
@@ -236,29 +304,78 @@ fn decoded(shelves: &Shelves, entries: Vec<Entry>, base: u64) -> Vec<Part> {
     found
 }
 
+/// The group and plural of a stored kind, as shelves are found by.
+fn place(definition: &Definition) -> String {
+    let group = if definition.group.is_empty() { "core" } else { &definition.group };
+    format!("{group}/{}", definition.plural)
+}
+
+fn empty_shelf(definition: &Definition, place: &str) -> Shelf {
+    Shelf::new(definition, format!("{ROOT}{place}/"))
+}
+
+/// Takes a new shelf away again if it was not filled after all.
+struct Unfilled<'a> {
+    cache: &'a Cache,
+    place: Option<String>,
+}
+
+impl Drop for Unfilled<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            Arc::make_mut(&mut self.cache.shelves.write()).remove(&place);
+        }
+    }
+}
+
 impl Cache {
-    /// A cache of these kinds, empty so far.
+    /// A cache without kinds.
     pub(crate) fn new(store: Arc<dyn Store>, base: u64) -> Self {
-        Self { shelves: HashMap::new(), seen: watch::Sender::new(0), store, base }
+        let seen = watch::Sender::new(0);
+        Self { shelves: RwLock::default(), filling: Mutex::new(()), seen, store, base }
     }
 
-    /// The shelf of a stored kind, made if there is none.
-    pub(crate) fn shelf(&mut self, definition: &Arc<Definition>) -> Arc<Shelf> {
-        let group = if definition.group.is_empty() { "core" } else { &definition.group };
-        let path = format!("{group}/{}", definition.plural);
-        let prefix = format!("{ROOT}{path}/");
-        let shelf =
-            self.shelves.entry(path).or_insert_with(|| Arc::new(Shelf::new(definition, prefix)));
-        Arc::clone(shelf)
+    /// The shelf of a stored kind, made if there is none; [`Cache::load`] fills it.
+    pub(crate) fn shelf(&self, definition: &Definition) -> Arc<Shelf> {
+        let place = place(definition);
+        let mut shelves = self.shelves.write();
+        let made = || Arc::new(empty_shelf(definition, &place));
+        Arc::clone(Arc::make_mut(&mut shelves).entry(place.clone()).or_insert_with(made))
     }
 
-    /// All shelves with their names.
-    pub(crate) fn shelves(&self) -> impl Iterator<Item = (&str, &Arc<Shelf>)> {
-        self.shelves.iter().map(|(name, shelf)| (name.as_str(), shelf))
+    /// The shelf of a stored kind, made and filled if there is none, while the others are in use.
+    pub(crate) async fn filled_shelf(
+        &self,
+        definition: &Definition,
+    ) -> Result<Arc<Shelf>, FeedError> {
+        let _filling = self.filling.lock().await;
+        let place = place(definition);
+        if let Some(shelf) = self.shelves().get(&place) {
+            return Ok(Arc::clone(shelf));
+        }
+        let shelf = Arc::new(empty_shelf(definition, &place).unfilled());
+        // From here on it gets every change; what was stored before is read afterwards.
+        Arc::make_mut(&mut self.shelves.write()).insert(place.clone(), Arc::clone(&shelf));
+        let mut unfilled = Unfilled { cache: self, place: Some(place) };
+        let shelves = self.shelves();
+        let mut objects = BTreeMap::new();
+        let mut revision = Revision(0);
+        {
+            let mut pages = pin!(pages(&*self.store, &shelf.prefix));
+            while let Some(page) = pages.try_next().await? {
+                revision = page.revision;
+                let parts = decoded(&shelves, page.entries, self.base);
+                objects.extend(parts.into_iter().flat_map(|(_, objects)| objects));
+            }
+        }
+        shelf.fill(objects, revision.0 + self.base, self.base);
+        unfilled.place = None;
+        Ok(shelf)
     }
 
-    fn shelf_of(&self, key: &str) -> Option<&Arc<Shelf>> {
-        shelf_of(&self.shelves, key)
+    /// The shelves as they are now, by their names.
+    pub(crate) fn shelves(&self) -> Arc<Shelves> {
+        Arc::clone(&self.shelves.read())
     }
 
     /// The revision that every shelf has reached.
@@ -281,10 +398,11 @@ impl Cache {
     /// While one page is read from the store those before it are decoded, on as many threads as there
     /// are processors. Nothing is served before all of it is there.
     pub(crate) async fn load(&self) -> Result<Revision, FeedError> {
-        let shelves = Arc::new(self.shelves.clone());
+        let _filling = self.filling.lock().await;
+        let shelves = self.shelves();
         let base = self.base;
         let mut decoding = pin!(
-            pages(&*self.store)
+            pages(&*self.store, ROOT)
                 .map_ok(|page| {
                     let shelves = Arc::clone(&shelves);
                     let objects = move || decoded(&shelves, page.entries, base);
@@ -302,7 +420,7 @@ impl Cache {
             }
         }
         let shown = revision.0 + base;
-        for shelf in self.shelves.values() {
+        for shelf in shelves.values() {
             let objects = found.remove(&shelf.prefix).unwrap_or_default();
             shelf.replace(objects.into_iter().collect(), shown);
         }
@@ -337,8 +455,9 @@ impl Cache {
             };
             let revision = match item {
                 WatchItem::Events(batch) => {
+                    let shelves = self.shelves();
                     for event in batch.events.iter() {
-                        if let Some(shelf) = self.shelf_of(event.key()) {
+                        if let Some(shelf) = shelf_of(&shelves, event.key()) {
                             shelf.apply(event, self.base);
                         }
                     }
@@ -357,6 +476,6 @@ impl Cache {
 
     /// Forgets changes from before a time; gives about how many bytes they kept.
     pub(crate) fn trim(&self, before: Instant) -> usize {
-        self.shelves.values().map(|shelf| shelf.trim(before)).sum()
+        self.shelves().values().map(|shelf| shelf.trim(before)).sum()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use serde_json::Value;
 use wk_api::{ApiError, GroupResource};
 use wk_resources::Definition;
@@ -91,49 +92,94 @@ impl Resource {
 /// The versions of a group, most preferred first, and their kinds.
 pub(crate) type Versions<'a> = Vec<(&'a str, Vec<&'a Arc<Resource>>)>;
 
-/// All kinds.
+/// The kinds served at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Catalog {
+pub(crate) struct Kinds {
     by_path: HashMap<String, Arc<Resource>>,
     /// In the order of discovery: by group (core first), version, plural.
     pub(crate) all: Vec<Arc<Resource>>,
 }
 
+/// All kinds. Some can come while the server runs: who looks twice may see more.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog(RwLock<Arc<Kinds>>);
+
 fn path(group: &str, version: &str, plural: &str) -> String {
     format!("{group}/{version}/{plural}")
 }
 
+/// Where the kind is that another one is a view of: group, version, kind.
+pub(crate) type StoredAs = (&'static str, &'static str, &'static str);
+
+fn resource(definition: &Arc<Definition>, shelf: Arc<Shelf>) -> Arc<Resource> {
+    Arc::new(Resource {
+        shelf,
+        definition: Arc::clone(definition),
+        gr: definition.group_resource(),
+        api_version: definition.api_version(),
+        view: definition.stored_as.is_some(),
+    })
+}
+
 impl Catalog {
     /// The catalogue of these definitions, with a shelf in the cache for each stored kind.
-    pub(crate) fn new(definitions: &[Arc<Definition>], cache: &mut Cache) -> Self {
-        let mut catalog = Self::default();
+    pub(crate) fn new(definitions: &[Arc<Definition>], cache: &Cache) -> Self {
+        let mut kinds = Kinds::default();
         for definition in definitions {
-            let stored = definition.stored_as.and_then(|(group, version, kind)| {
-                definitions
-                    .iter()
-                    .find(|d| d.group == group && d.version == version && d.kind == kind)
-            });
-            let resource = Arc::new(Resource {
-                shelf: cache.shelf(stored.unwrap_or(definition)),
-                definition: Arc::clone(definition),
-                gr: definition.group_resource(),
-                api_version: definition.api_version(),
-                view: stored.is_some(),
-            });
-            let path = path(&definition.group, &definition.version, &definition.plural);
-            catalog.by_path.insert(path, Arc::clone(&resource));
-            catalog.all.push(resource);
+            let stored = definition
+                .stored_as
+                .and_then(|place| definitions.iter().find(|definition| is_at(definition, place)));
+            let shelf = cache.shelf(stored.unwrap_or(definition));
+            kinds.insert(resource(definition, shelf));
         }
-        catalog.all.sort_by_key(|resource| {
-            let gvr = resource.definition.gvr();
-            (gvr.group, gvr.version, gvr.resource)
-        });
-        catalog
+        Self(RwLock::new(Arc::new(kinds)))
+    }
+
+    /// The kinds as they are now.
+    pub(crate) fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(&self.0.read())
     }
 
     /// The kind served under a path.
-    pub(crate) fn get(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.by_path.get(&path(group, version, plural))
+    pub(crate) fn get(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Resource>> {
+        self.0.read().by_path.get(&path(group, version, plural)).map(Arc::clone)
+    }
+
+    /// Serves one kind more, unless another one is served under its path; says whether.
+    pub(crate) fn add(&self, definition: &Arc<Definition>, shelf: Arc<Shelf>) -> bool {
+        let mut kinds = self.0.write();
+        let path = path(&definition.group, &definition.version, &definition.plural);
+        if kinds.by_path.contains_key(&path) {
+            return false;
+        }
+        let mut more = Kinds { by_path: kinds.by_path.clone(), all: kinds.all.clone() };
+        more.insert(resource(definition, shelf));
+        *kinds = Arc::new(more);
+        true
+    }
+}
+
+fn is_at(definition: &Definition, (group, version, kind): StoredAs) -> bool {
+    definition.group == group && definition.version == version && definition.kind == kind
+}
+
+impl Kinds {
+    fn insert(&mut self, resource: Arc<Resource>) {
+        let order = |resource: &Resource| {
+            let gvr = resource.definition.gvr();
+            (gvr.group, gvr.version, gvr.resource)
+        };
+        let own = order(&resource);
+        let gvr = resource.definition.gvr();
+        let path = path(&gvr.group, &gvr.version, &gvr.resource);
+        let at = self.all.partition_point(|other| order(other) < own);
+        self.all.insert(at, Arc::clone(&resource));
+        self.by_path.insert(path, resource);
+    }
+
+    /// The kind of this group, version and kind.
+    pub(crate) fn find(&self, place: StoredAs) -> Option<&Arc<Resource>> {
+        self.all.iter().find(|resource| is_at(&resource.definition, place))
     }
 
     /// The groups, each with its versions, most preferred first, and their kinds.

@@ -2,6 +2,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use wk_api::{ApiError, GroupVersion};
 use wk_resources::Definition;
 
-use crate::catalog::{Catalog, Resource};
+use crate::catalog::{Kinds, Resource};
 use crate::encode::{self, Look};
 use crate::error::Answer;
 use crate::negotiate::{self, Encoding, Format, Shape};
@@ -24,27 +25,27 @@ const V2_BETA: &str = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGr
 
 /// Answers a path of discovery.
 pub(crate) fn answer(server: &ApiServer, path: &str, headers: &HeaderMap) -> Answer {
-    let catalog = &server.catalog;
+    let kinds = &*server.catalog.kinds();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let plain = match parts.as_slice() {
         ["api" | "apis"] => {
             let core = parts == ["api"];
             if let Some(version) = aggregated(headers) {
-                return Ok(aggregate(catalog, core, version, headers));
+                return Ok(aggregate(kinds, core, version, headers));
             }
-            if core { api_versions() } else { group_list(catalog) }
+            if core { api_versions(server.advertise) } else { group_list(kinds) }
         }
-        ["api", version] => resource_list(catalog, "", version)?,
+        ["api", version] => resource_list(kinds, "", version)?,
         ["apis", group] => {
-            let groups = catalog.groups();
+            let groups = kinds.groups();
             let versions = groups.get(group).filter(|_| !group.is_empty());
             let mut value = api_group(group, versions.ok_or_else(ApiError::no_such_resource)?);
             value["kind"] = "APIGroup".into();
             value["apiVersion"] = "v1".into();
             value
         }
-        ["apis", group, version] if !group.is_empty() => resource_list(catalog, group, version)?,
-        [] => json!({"paths": paths(catalog)}),
+        ["apis", group, version] if !group.is_empty() => resource_list(kinds, group, version)?,
+        [] => json!({"paths": paths(kinds)}),
         _ => return Err(ApiError::no_such_resource()),
     };
     let kind = plain["kind"].as_str().unwrap_or_default().to_owned();
@@ -78,13 +79,8 @@ fn aggregated(headers: &HeaderMap) -> Option<&'static str> {
     None
 }
 
-fn aggregate(
-    catalog: &Catalog,
-    core: bool,
-    version: &'static str,
-    headers: &HeaderMap,
-) -> Response {
-    let items: Vec<Value> = catalog
+fn aggregate(kinds: &Kinds, core: bool, version: &'static str, headers: &HeaderMap) -> Response {
+    let items: Vec<Value> = kinds
         .groups()
         .iter()
         .filter(|(group, _)| group.is_empty() == core)
@@ -97,7 +93,7 @@ fn aggregate(
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
-            let mut item = json!({"metadata": {"creationTimestamp": null}, "versions": versions});
+            let mut item = json!({"metadata": {}, "versions": versions});
             if !core {
                 item["metadata"]["name"] = (*group).into();
             }
@@ -178,11 +174,13 @@ fn aggregated_resource(resource: &Arc<Resource>) -> Value {
     value
 }
 
-fn api_versions() -> Value {
+fn api_versions(advertise: Option<SocketAddr>) -> Value {
+    let addresses = advertise
+        .map(|address| json!({"clientCIDR": "0.0.0.0/0", "serverAddress": address.to_string()}));
     json!({
         "kind": "APIVersions",
         "versions": ["v1"],
-        "serverAddressByClientCIDRs": [],
+        "serverAddressByClientCIDRs": addresses.into_iter().collect::<Vec<_>>(),
     })
 }
 
@@ -201,8 +199,8 @@ fn api_group(group: &str, versions: &[(&str, Vec<&Arc<Resource>>)]) -> Value {
     })
 }
 
-fn group_list(catalog: &Catalog) -> Value {
-    let groups: Vec<Value> = catalog
+fn group_list(kinds: &Kinds) -> Value {
+    let groups: Vec<Value> = kinds
         .groups()
         .iter()
         .filter(|(group, _)| !group.is_empty())
@@ -211,8 +209,8 @@ fn group_list(catalog: &Catalog) -> Value {
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
-fn resource_list(catalog: &Catalog, group: &str, version: &str) -> Result<Value, ApiError> {
-    let groups = catalog.groups();
+fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiError> {
+    let groups = kinds.groups();
     let versions = groups.get(group).ok_or_else(ApiError::no_such_resource)?;
     let (_, found) =
         versions.iter().find(|(own, _)| *own == version).ok_or_else(ApiError::no_such_resource)?;
@@ -258,9 +256,9 @@ fn listed(definition: &Definition) -> Vec<Value> {
     list
 }
 
-fn paths(catalog: &Catalog) -> Vec<String> {
+fn paths(kinds: &Kinds) -> Vec<String> {
     let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
-    for (group, versions) in catalog.groups() {
+    for (group, versions) in kinds.groups() {
         if group.is_empty() {
             continue;
         }

@@ -97,7 +97,7 @@ impl Eviction<'_> {
             return Ok(Verdict::Free);
         };
         for _ in 0..ATTEMPTS {
-            let found = matching(budgets, &self.call.path.namespace, pod);
+            let found = matching(&budgets, &self.call.path.namespace, pod);
             let [found] = found.as_slice() else {
                 if found.is_empty() {
                     return Ok(Verdict::Free);

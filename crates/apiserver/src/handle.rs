@@ -178,7 +178,10 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
                 return Err(ApiError::no_such_resource());
             }
             let protobuf = resource.definition.message.is_some();
-            let format = negotiate::format(&parts.headers, protobuf);
+            let format = match path.subresource.as_str() {
+                "token" => negotiate::format_without_rows(&parts.headers, protobuf),
+                _ => negotiate::format(&parts.headers, protobuf),
+            };
             // A stream is what it is, whatever is accepted.
             let format = match path.subresource.as_str() {
                 "log" | "proxy" | "exec" | "attach" | "portforward" => negotiate::Format::JSON,
@@ -191,7 +194,7 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
             };
             let call = Call {
                 server: Arc::clone(server),
-                resource: Arc::clone(resource),
+                resource,
                 path,
                 verb,
                 query,
@@ -275,7 +278,6 @@ async fn objects(call: &Call, body: Body) -> Answer {
         Verb::Create => {
             let options = WriteOptions::read(&call.query, "CreateOptions")?;
             let sent = sent(call, body, &options).await?;
-            let warnings = with_own(call, &sent);
             let creation = Creation {
                 resource: &call.resource,
                 namespace,
@@ -284,15 +286,14 @@ async fn objects(call: &Call, body: Body) -> Answer {
                 manager: Some(call.manager(&options)),
             };
             let written = write::create(&call.server, &creation, sent.value).await?;
-            call.written(written, &warnings)
+            call.written(written, &sent.warnings)
         }
         Verb::Update | Verb::Patch if name.is_empty() => Err(not_allowed()),
         Verb::Update => {
             let options = WriteOptions::read(&call.query, "UpdateOptions")?;
             let sent = sent(call, body, &options).await?;
-            let warnings = with_own(call, &sent);
             let written = write::replace(call, sent.value, &options).await?;
-            call.written(written, &warnings)
+            call.written(written, &sent.warnings)
         }
         Verb::Patch => {
             let options = WriteOptions::read(&call.query, "PatchOptions")?;
@@ -319,13 +320,6 @@ async fn objects(call: &Call, body: Body) -> Answer {
 async fn sent(call: &Call, body: Body, options: &WriteOptions) -> Result<Sent, ApiError> {
     let bytes = body::read(body).await?;
     body::decode_object(&bytes, call.media_type(), call.expected(), options.validation)
-}
-
-/// What the client is to be warned of, by the decoder and by the kind.
-fn with_own(call: &Call, sent: &Sent) -> Vec<String> {
-    let mut warnings = sent.warnings.clone();
-    warnings.extend(call.resource.definition.warnings(&sent.value));
-    warnings
 }
 
 /// The options of a deletion.

@@ -66,7 +66,7 @@ mod watch;
 mod websocket;
 mod write;
 
-pub use config::{BootstrapConfig, Config, EVENT_TTL, Release, ServiceCidr};
+pub use config::{BootstrapConfig, Config, EVENT_TTL, Release, ServiceCidr, TolerationSeconds};
 pub use dialer::{Duplex, NoNodes, NodeDialer};
 pub use records::Records;
-pub use server::{ApiServer, StartError};
+pub use server::{ApiServer, KindError, StartError};

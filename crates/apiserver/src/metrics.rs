@@ -1,10 +1,11 @@
 //! What the server counts.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -33,13 +34,23 @@ struct WatchLabels {
     resource: String,
 }
 
+/// Tells what a component measures, as Prometheus reads it.
+type Source = Box<dyn Fn() -> String + Send + Sync>;
+
 /// What the server counts.
-#[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    /// What else this process measures.
+    beside: Mutex<Vec<Source>>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<ResourceLabels, Histogram, fn() -> Histogram>,
     watches: Family<WatchLabels, Gauge>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
 }
 
 /// Counts a watch as long as it lives.
@@ -81,7 +92,7 @@ impl Metrics {
             "Watches that are open",
             Family::clone(&watches),
         );
-        Arc::new(Self { registry, requests, durations, watches })
+        Arc::new(Self { registry, beside: Mutex::default(), requests, durations, watches })
     }
 
     /// Counts an answered request.
@@ -107,11 +118,17 @@ impl Metrics {
         WatchGuard { gauge }
     }
 
+    /// Tells from now on what a component in this process measures, too.
+    pub(crate) fn add(&self, source: Source) {
+        self.beside.lock().push(source);
+    }
+
     /// Everything as Prometheus reads it.
     pub(crate) fn text(&self, cache: &Cache) -> String {
         let mut text = String::new();
         // Sizes are read off the cache when somebody asks.
-        let mut sizes: Vec<_> = cache.shelves().map(|(name, shelf)| (name, shelf.size())).collect();
+        let shelves = cache.shelves();
+        let mut sizes: Vec<_> = shelves.iter().map(|(name, shelf)| (name, shelf.size())).collect();
         sizes.sort_unstable();
         for (metric, help, of) in [
             ("apiserver_storage_objects", "Objects stored", 0),
@@ -123,6 +140,10 @@ impl Metrics {
                 let value = [objects, changes, bytes][of];
                 let _ = writeln!(text, "{metric}{{resource=\"{name}\"}} {value}");
             }
+        }
+        for source in self.beside.lock().iter() {
+            // The end is marked once, behind everything.
+            text.push_str(source().trim_end_matches("# EOF\n"));
         }
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -43,6 +43,16 @@ struct Document {
 #[derive(Debug, Default)]
 pub(crate) struct Documents(Mutex<HashMap<Which, Arc<OnceCell<Document>>>>);
 
+impl Documents {
+    /// Forgets the documents that a change of the kinds of a group version changes.
+    pub(crate) fn forget(&self, place: &GroupVersion) {
+        self.0.lock().retain(|which, _| match which {
+            Which::V3(own) => own != place,
+            Which::V2 | Which::V2Protobuf => false,
+        });
+    }
+}
+
 fn info(resource: &Resource) -> Option<KindInfo<'_>> {
     let definition = &resource.definition;
     Some(KindInfo {
@@ -72,7 +82,8 @@ fn infos<'a>(resources: &[&'a Arc<Resource>]) -> Vec<KindInfo<'a>> {
 
 /// Makes the bytes of a document; `None` for a group version that is not served.
 fn text(server: &ApiServer, which: &Which) -> Option<Vec<u8>> {
-    let groups = server.catalog.groups();
+    let kinds = server.catalog.kinds();
+    let groups = kinds.groups();
     let release = &server.release.git_version;
     match which {
         Which::V3(GroupVersion { group, version }) => {
@@ -174,7 +185,7 @@ pub(crate) async fn answer(
 
 async fn index(server: &Arc<ApiServer>, headers: &HeaderMap) -> Answer {
     let mut served = Vec::new();
-    for (group, versions) in &server.catalog.groups() {
+    for (group, versions) in &server.catalog.kinds().groups() {
         served.extend(versions.iter().map(|(version, _)| GroupVersion::new(*group, *version)));
     }
     let mut documents = Vec::new();

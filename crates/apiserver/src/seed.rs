@@ -124,8 +124,13 @@ async fn ensure(
     }
     let user = User::authenticated("system:apiserver", [User::MASTERS]);
     let options = WriteOptions::internal();
-    let creation =
-        write::Creation { resource, namespace, options: &options, user: &user, manager: MANAGER };
+    let creation = write::Creation {
+        resource: &resource,
+        namespace,
+        options: &options,
+        user: &user,
+        manager: MANAGER,
+    };
     match write::create(server, &creation, object).await {
         Err(error) if error.reason == Reason::AlreadyExists => Ok(()),
         other => other.map(|_| ()),
@@ -145,7 +150,7 @@ async fn renew(
     let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let change = write::Change {
-        resource,
+        resource: &resource,
         namespace,
         name,
         part: wk_resources::Update::Whole,

@@ -7,8 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use http::Request;
+use wk_api::{GroupVersion, GroupVersionResource};
 use wk_auth::{Authorizer, TokenSigner};
 use wk_process::{BoxError, TaskGroup};
+use wk_resources::Definition;
 use wk_store::{Revision, StoreError};
 
 use crate::admission::Admission;
@@ -61,6 +63,20 @@ pub struct ApiServer {
     pub(crate) tasks: TaskGroup,
 }
 
+/// Why a kind is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum KindError {
+    /// Another kind is served under its path.
+    #[error("`{0}` is served already")]
+    Taken(GroupVersionResource),
+    /// It is a view of a kind that is not served.
+    #[error("there is no kind `{2}` in `{0}/{1}`")]
+    NoOriginal(&'static str, &'static str, &'static str),
+    /// What is stored of it cannot be read.
+    #[error("what is stored of the kind cannot be read")]
+    Load(#[source] BoxError),
+}
+
 impl std::fmt::Debug for ApiServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiServer").field("release", &self.release).finish_non_exhaustive()
@@ -75,9 +91,9 @@ impl ApiServer {
     /// [`StartError`] by variant.
     pub async fn start(config: Config, tasks: &TaskGroup) -> Result<Arc<Self>, StartError> {
         let base = config.store.base().await?;
-        let mut cache = Cache::new(Arc::clone(&config.store), base);
+        let cache = Cache::new(Arc::clone(&config.store), base);
         let kinds = [wk_resources::builtin(), wk_resources::measured()].concat();
-        let catalog = Catalog::new(&kinds, &mut cache);
+        let catalog = Catalog::new(&kinds, &cache);
         let namespaces = admission::namespaces(&catalog).ok_or(StartError::Kind("namespaces"))?;
         let cache = Arc::new(cache);
         let from = cache.load().await.map_err(|error| StartError::Load(error.into()))?;
@@ -85,7 +101,7 @@ impl ApiServer {
             namespaces,
             storage: Storage { store: config.store, cache: Arc::clone(&cache) },
             services: Arc::new(Services::new(config.service_cidr)),
-            admission: Admission::new(),
+            admission: Admission::new(config.tolerations),
             authorizer: config.authorizer,
             tokens: config.tokens,
             dialer: config.dialer,
@@ -111,6 +127,42 @@ impl ApiServer {
         tasks.spawn("apiserver housekeeping", housekeeping::run(Arc::clone(&server)));
         seed::seed(&server).await?;
         Ok(server)
+    }
+
+    /// Tells under `/metrics` from now on what a component in this process measures, too: `source`
+    /// tells it in the format of `OpenMetrics` whenever somebody asks.
+    pub fn measure(&self, source: impl Fn() -> String + Send + Sync + 'static) {
+        self.metrics.add(Box::new(source));
+    }
+
+    /// Serves one kind more from now on, with the objects that are stored of it, in discovery and in
+    /// the documents, too. Requests under way see the kinds as they were.
+    ///
+    /// # Errors
+    /// [`KindError`] by variant; then nothing has changed.
+    pub async fn add_kind(&self, definition: Definition) -> Result<(), KindError> {
+        let definition = Arc::new(definition);
+        let gvr = definition.gvr();
+        if self.catalog.get(&gvr.group, &gvr.version, &gvr.resource).is_some() {
+            return Err(KindError::Taken(gvr));
+        }
+        let shelf = match definition.stored_as {
+            None => {
+                let filled = self.storage.cache.filled_shelf(&definition).await;
+                filled.map_err(|error| KindError::Load(error.into()))?
+            }
+            Some(place) => {
+                let kinds = self.catalog.kinds();
+                let original = kinds.find(place);
+                let original = original.ok_or(KindError::NoOriginal(place.0, place.1, place.2))?;
+                Arc::clone(&original.shelf)
+            }
+        };
+        if !self.catalog.add(&definition, shelf) {
+            return Err(KindError::Taken(gvr));
+        }
+        self.openapi.forget(&GroupVersion::new(gvr.group, gvr.version));
+        Ok(())
     }
 
     /// The server as a service for callers in the same process. Who asks is the

@@ -155,7 +155,7 @@ async fn bind(call: &Call, name: &str, binding: &Value) -> Answer {
         }
         mark_scheduled(&mut pod, Timestamp::now());
         let change = write::Change {
-            resource: pods,
+            resource: &pods,
             namespace: &call.path.namespace,
             name,
             part: Update::Whole,

@@ -69,7 +69,7 @@ pub(crate) async fn answer(call: &Call) -> Answer {
 }
 
 /// The stored kind that is measured.
-fn stored(call: &Call) -> Result<&Arc<Resource>, ApiError> {
+fn stored(call: &Call) -> Result<Arc<Resource>, ApiError> {
     let found = call.server.catalog.get("", "v1", &call.resource.gr.resource);
     found.ok_or_else(ApiError::no_such_resource)
 }
@@ -316,7 +316,12 @@ async fn metric(call: &Call) -> Answer {
         "items": items,
     });
     let format = Negotiated { shape: Shape::Plain, ..call.look.format };
-    encode::plain(&list, None, Look { format, ..call.look }, StatusCode::OK)
+    encode::plain(
+        &list,
+        call.resource.definition.message,
+        Look { format, ..call.look },
+        StatusCode::OK,
+    )
 }
 
 fn value(call: &Call, metric: &str, found: &Found<'_>) -> Option<Value> {
@@ -332,12 +337,15 @@ fn value(call: &Call, metric: &str, found: &Found<'_>) -> Option<Value> {
             "kind": "Pod", "namespace": namespace, "name": name, "apiVersion": "/v1",
         },
         "timestamp": rfc3339(time(found.node.at)),
-        "windowSeconds": whole(figures.window).max(1),
         "value": Quantity::from_milli(whole(amount * 1000.0)).to_string(),
     });
-    match &*call.resource.definition.version {
-        "v1beta1" => value["metricName"] = metric.into(),
-        _ => value["metric"] = json!({"name": metric}),
+    let window = whole(figures.window).max(1);
+    if call.resource.definition.version == "v1beta1" {
+        value["metricName"] = metric.into();
+        value["window"] = window.into();
+    } else {
+        value["metric"] = json!({"name": metric});
+        value["windowSeconds"] = window.into();
     }
     Some(value)
 }

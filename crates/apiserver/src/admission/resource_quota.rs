@@ -119,14 +119,14 @@ impl Charge {
         }
         let Some(quotas) = server.catalog.get(QUOTAS.0, QUOTAS.1, QUOTAS.2) else { return };
         let _turn = lane.turn.lock().await;
-        for object in in_namespace(quotas, &namespace) {
+        for object in in_namespace(&quotas, &namespace) {
             if server.admission.quotas.may_be_charged(server, &object) {
                 continue;
             }
             let value = object.value();
             let used = count(server, &value, &namespace, &lane, &[]);
             // Whoever was faster has counted, too, or the controller will.
-            let _lost = write(server, quotas, &object, value, &used).await;
+            let _lost = write(server, &quotas, &object, value, &used).await;
         }
     }
 }
@@ -192,7 +192,7 @@ impl Quotas {
             return Ok(Charge::default());
         };
         let kind = counted_as(attributes.resource);
-        let concerned = in_namespace(quotas, attributes.namespace)
+        let concerned = in_namespace(&quotas, attributes.namespace)
             .iter()
             .any(|quota| quota::matches(&quota.value(), &kind, object));
         if !concerned {
@@ -215,7 +215,7 @@ impl Quotas {
             id: request.id,
             since: Instant::now(),
         };
-        match decided(server, quotas, attributes.namespace, &lane, &request).await {
+        match decided(server, &quotas, attributes.namespace, &lane, &request).await {
             Ok(()) => Ok(Charge(Some(charged))),
             Err(Denied::Forbidden(why)) => Err(attributes.forbidden(object, &why)),
             Err(Denied::Failed(error)) => Err(error),
@@ -370,8 +370,9 @@ fn count(server: &ApiServer, quota: &Value, namespace: &str, lane: &Lane, but: &
         under_way.values().filter(|request| !but.contains(&request.id)).map(Arc::clone).collect()
     };
     let mut objects: Vec<(GroupResource, Value)> = Vec::new();
+    let kinds = server.catalog.kinds();
     for kind in quota::counted_kinds(quota) {
-        let served = server.catalog.all.iter().find(|own| own.gr == kind && !own.view);
+        let served = kinds.all.iter().find(|own| own.gr == kind && !own.view);
         let Some(served) = served.filter(|served| served.definition.namespaced) else { continue };
         for object in in_namespace(served, namespace) {
             // An object that is being changed counts as what it is going to be.

@@ -95,15 +95,18 @@ async fn the_server_tells_of_itself() {
     assert_eq!(&cluster.accept("/readyz", "*/*").await.bytes[..], b"ok");
     let verbose = cluster.accept("/livez?verbose", "*/*").await.bytes;
     assert!(String::from_utf8_lossy(&verbose).contains("[+]store ok"));
+    cluster.server.measure(|| "beside_total 1\n# EOF\n".to_owned());
     let metrics = cluster.accept("/metrics", "*/*").await.bytes;
     let metrics = String::from_utf8_lossy(&metrics).into_owned();
     for name in [
         "apiserver_request_total",
         "apiserver_request_duration_seconds",
         "apiserver_storage_objects{resource=\"core/namespaces\"} 4",
+        "beside_total 1\n",
     ] {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
+    assert_eq!(metrics.matches("# EOF").count(), 1, "{metrics}");
 }
 
 #[tokio::test]

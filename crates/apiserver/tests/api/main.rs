@@ -10,6 +10,7 @@ mod deleting;
 mod discovery;
 mod events;
 mod impersonation;
+mod kinds;
 mod lists;
 mod malformed;
 mod owners;

@@ -246,3 +246,60 @@ async fn what_is_measured_is_discovered() {
     assert_eq!((&pods["responseKind"]["kind"], &pods["verbs"]), (&json!(""), &json!([])));
     assert_eq!(pods["subresources"][1]["subresource"], "http_requests_per_second");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_measured_comes_in_protobuf_too() {
+    let (cluster, _kubelet) = cluster().await;
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    for (path, group, version) in [
+        (NODES.to_owned(), "metrics.k8s.io", "v1beta1"),
+        (format!("{NODES}/n1"), "metrics.k8s.io", "v1beta1"),
+        (USED.to_owned(), "metrics.k8s.io", "v1beta1"),
+        (format!("{USED}/a"), "metrics.k8s.io", "v1beta1"),
+        (format!("{CUSTOM}/*/http_requests_per_second"), "custom.metrics.k8s.io", "v1beta2"),
+        (
+            format!("{CUSTOM}/a/http_requests_in_flight").replace("v1beta2", "v1beta1"),
+            "custom.metrics.k8s.io",
+            "v1beta1",
+        ),
+    ] {
+        let (_, json) = cluster.get(&path).await;
+        let answer = cluster.accept(&path, protobuf).await;
+        assert_eq!(answer.code, 200, "{path}");
+        assert_eq!(answer.headers["content-type"], protobuf, "{path}");
+        let unknown = wk_schema::protobuf::open(&answer.bytes).unwrap();
+        let kind = json["kind"].as_str().unwrap();
+        let message = wk_schema::kind(group, version, kind).unwrap();
+        let read = wk_schema::protobuf::read_object(&unknown, message).unwrap();
+        assert_eq!((&read["kind"], &read["apiVersion"]), (&json["kind"], &json["apiVersion"]));
+        let items = |value: &Value| value.get("items").cloned().unwrap_or_else(|| json!([value]));
+        let (read, json) = (items(&read), items(&json));
+        let (read, json) = (read.as_array().unwrap(), json.as_array().unwrap());
+        assert!(!read.is_empty() && read.len() == json.len(), "{path}");
+        for (own, other) in read.iter().zip(json) {
+            for field in other.as_object().unwrap().keys() {
+                // The time of the answer is in it.
+                if !["kind", "apiVersion", "metadata"].contains(&field.as_str()) {
+                    assert_eq!(own.get(field), other.get(field), "{path} {field}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_measured_is_explained() {
+    let cluster = Cluster::start().await;
+    let (_, document) = cluster.get("/openapi/v3/apis/metrics.k8s.io/v1beta1").await;
+    let schemas = &document["components"]["schemas"];
+    let node = &schemas["io.k8s.metrics.pkg.apis.metrics.v1beta1.NodeMetrics"];
+    let gvk = json!([{"group": "metrics.k8s.io", "version": "v1beta1", "kind": "NodeMetrics"}]);
+    assert_eq!(node["x-kubernetes-group-version-kind"], gvk, "{node}");
+    assert!(node["properties"]["usage"]["description"].is_string(), "{node}");
+    let path = "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods/{name}";
+    let action = &document["paths"][path]["get"]["x-kubernetes-group-version-kind"];
+    assert_eq!(action["kind"], "PodMetrics", "{}", document["paths"]);
+    let (_, document) = cluster.get("/openapi/v3/apis/custom.metrics.k8s.io/v1beta2").await;
+    let name = "io.k8s.metrics.pkg.apis.custom_metrics.v1beta2.MetricValueList";
+    assert!(document["components"]["schemas"][name].is_object(), "{document}");
+}
