@@ -359,7 +359,11 @@ impl Writer {
         let Some(path) = self.path.clone() else { return };
         match outcome {
             Ok(Some(copied)) => match self.change_over(copied, &path) {
-                Ok((before, after)) => info!(before, after, "gave space back to the disk"),
+                Ok((before, after)) => {
+                    info!(before, after, "gave space back to the disk");
+                    // What the old database and the copying held.
+                    wk_process::release_free_memory();
+                }
                 Err(error) => {
                     warn!(%error, "the smaller file of the store was not taken");
                     // Unless it has the name already, nobody misses it.
