@@ -212,8 +212,7 @@ async fn an_exit_is_told(runtime: &dyn Runtime, endless: &ContainerSpec) {
     within(runtime.stop(&id, Duration::from_secs(1))).await.expect("it stops");
     loop {
         let event = within(events.recv()).await.expect("the event arrives");
-        let RuntimeEvent::Exited { id: exited, .. } = event;
-        if exited == id {
+        if matches!(event, RuntimeEvent::Exited { id: exited, .. } if exited == id) {
             break;
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Image, LogLimits, Sandbox, Stdio};
+use crate::{Image, LinuxSpec, LogLimits, Sandbox, Stdio};
 
 /// Names one run of one container: a restart has a new id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct ContainerSpec {
     pub instances: InstancePolicy,
     /// How its program is connected to the outside.
     pub stdio: Stdio,
+    /// What only Linux programs have.
+    pub linux: LinuxSpec,
 }
 
 /// A folder or file of the node that the container sees.

@@ -12,10 +12,13 @@ mod container;
 mod fake;
 mod guest_network;
 mod image;
+mod linux;
 mod log_file;
 mod sandbox;
 mod streams;
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +31,7 @@ pub use container::{
 pub use fake::FakeRuntime;
 pub use guest_network::{ConnectRoute, Denied, GuestNetwork, HostNetwork, ResolveError};
 pub use image::{Image, ImageKind};
+pub use linux::{LinuxPod, LinuxSpec, PortProtocol, PublishedPort, Seccomp};
 pub use log_file::{LogFile, LogLimits, rotated_logs};
 pub use sandbox::Sandbox;
 pub use streams::{ExecCommand, Input, Output, Stdio, Streams, TerminalSize};
@@ -107,6 +111,14 @@ pub enum RuntimeError {
         /// What was asked for.
         what: &'static str,
     },
+    /// The engine behind the runtime cannot be reached; calling again later can help.
+    #[error("{engine} cannot be reached: {reason}")]
+    Unavailable {
+        /// Which engine, and where.
+        engine: String,
+        /// What was tried and what went wrong.
+        reason: String,
+    },
     /// The engine did not answer in time; calling again is safe.
     #[error("runtime did not answer within {after:?}")]
     TimedOut {
@@ -133,6 +145,9 @@ pub enum RuntimeEvent {
         /// How it ended.
         exit: ContainerExit,
     },
+    /// The runtime was out of touch with its engine and is not any more: containers may have ended
+    /// or vanished meanwhile, which [`Runtime::list`] tells.
+    Resynced,
 }
 
 /// Runs containers, and knows nothing of pods.
@@ -191,6 +206,44 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Errors
     /// [`RuntimeError::TimedOut`] if the engine did not answer.
     async fn list(&self) -> Result<Vec<ContainerState>, RuntimeError>;
+
+    /// Why it cannot run anything at the moment, for the node's status; `None` while it can.
+    ///
+    /// Asks nobody: it tells what was found out last.
+    fn fault(&self) -> Option<String> {
+        None
+    }
+
+    /// Where all ports of a pod are reached from this process; `None` where that is the pod's own
+    /// address and no other, or the pod is not known.
+    ///
+    /// An engine's proxy takes connections at the pod's address whether or not a program listens
+    /// behind it: who wants to know that asks here. Asks nobody: it tells what is known.
+    fn pod_address(&self, pod_uid: &str) -> Option<IpAddr> {
+        let _ = pod_uid;
+        None
+    }
+
+    /// Gives back what the runtime keeps of a pod beside its containers, such as a network
+    /// namespace; containers that are left are ended, without grace, and removed. An unknown uid
+    /// is success.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`]; calling again is safe.
+    async fn remove_pod(&self, pod_uid: &str) -> Result<(), RuntimeError> {
+        let _ = pod_uid;
+        Ok(())
+    }
+
+    /// As [`Runtime::remove_pod`], for all pods but those with these uids: what is left of pods
+    /// that were deleted while nobody looked.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`]; calling again is safe.
+    async fn retain_pods(&self, pod_uids: &HashSet<String>) -> Result<(), RuntimeError> {
+        let _ = pod_uids;
+        Ok(())
+    }
 
     /// Events from now on.
     ///

@@ -49,6 +49,7 @@ async fn the_fake_runtime_conforms() {
         annotations: BTreeMap::new(),
         instances: InstancePolicy::PerRequest,
         stdio: Stdio::default(),
+        linux: wk_runtime::LinuxSpec::default(),
     };
     conformance::check(&FakeRuntime::new(), &spec).await;
     let command = |words: &[&str]| ExecCommand {

@@ -141,6 +141,7 @@ impl Bench {
             annotations: BTreeMap::new(),
             instances: InstancePolicy::PerRequest,
             stdio: wk_runtime::Stdio::default(),
+            linux: wk_runtime::LinuxSpec::default(),
         }
     }
 
@@ -169,7 +170,7 @@ impl Bench {
         let mut events = self.runtime.watch();
         self.start("run", spec).await.unwrap();
         let event = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
-        let RuntimeEvent::Exited { exit, .. } = event;
+        let RuntimeEvent::Exited { exit, .. } = event else { panic!("it has no engine") };
         exit
     }
 

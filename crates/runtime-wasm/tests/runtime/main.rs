@@ -94,7 +94,9 @@ async fn growing_past_the_memory_limit_ends_a_server() {
     let address = SocketAddr::new(spec.sandbox.ip, port);
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-    let wk_runtime::RuntimeEvent::Exited { exit, .. } = events.recv().await.unwrap();
+    let wk_runtime::RuntimeEvent::Exited { exit, .. } = events.recv().await.unwrap() else {
+        panic!("it has no engine");
+    };
     assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled), "{}", exit.message);
 }
 

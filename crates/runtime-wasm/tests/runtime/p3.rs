@@ -83,7 +83,9 @@ async fn a_server_past_its_memory_limit_is_oom() {
     bench.start("server", &spec).await.unwrap();
     let mut stream = TcpStream::connect((sandbox().ip, spec.ports[0])).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
-    let wk_runtime::RuntimeEvent::Exited { exit, .. } = events.recv().await.unwrap();
+    let wk_runtime::RuntimeEvent::Exited { exit, .. } = events.recv().await.unwrap() else {
+        panic!("it has no engine");
+    };
     assert_eq!((exit.code, exit.reason), (137, ExitReason::OomKilled));
 }
 
