@@ -43,6 +43,7 @@ pub(crate) fn preopens(
         }
     }
     if files.is_empty() {
+        preopens.shrink_to_fit();
         return Ok((preopens, None));
     }
     let private = state_dir.join(folder_name(id));

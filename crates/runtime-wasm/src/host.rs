@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::engine::Level;
+use crate::environment;
 use crate::folders;
 use crate::meter::Allotment;
 use crate::outgoing::Outgoing;
@@ -106,6 +107,7 @@ pub(crate) fn linker(engine: &Engine, level: Level) -> wasmtime::Result<Linker<H
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         sockets::p3::add_to_linker(&mut linker)?;
     }
+    environment::add_to_linker(&mut linker, level)?;
     folders::add_to_linker(&mut linker, level)?;
     Ok(linker)
 }

@@ -31,6 +31,7 @@ mod config;
 mod console;
 mod container;
 mod engine;
+mod environment;
 mod exec;
 mod files;
 mod folders;

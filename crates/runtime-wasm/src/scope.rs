@@ -8,6 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use wk_runtime::{GuestNetwork, Image, Sandbox};
 
 use crate::console::Console;
+use crate::environment::Variables;
 use crate::folders;
 use crate::log::{ContainerLog, Source};
 use crate::meter::Meter;
@@ -19,7 +20,7 @@ const RANDOM_BYTES: u64 = 1 << 20;
 /// A container's surroundings.
 pub(crate) struct Scope {
     pub(crate) args: Vec<String>,
-    pub(crate) env: Vec<(String, String)>,
+    pub(crate) env: Variables,
     /// Working directory for programs that ask for it; WASI itself has none.
     pub(crate) working_dir: Option<String>,
     pub(crate) preopens: Vec<Preopen>,
@@ -66,7 +67,8 @@ impl Scope {
         }
     }
 
-    /// What WASI shows to one instance, whose folders are opened [later](crate::folders).
+    /// What WASI shows to one instance, which gets [folders](crate::folders) and
+    /// [environment](crate::environment) when it asks.
     pub(crate) fn wasi(&self) -> WasiCtx {
         self.builder().build()
     }
@@ -77,6 +79,13 @@ impl Scope {
     /// If a folder cannot be opened.
     pub(crate) fn wasi_p1(&self) -> wasmtime::Result<wasmtime_wasi::p1::WasiP1Ctx> {
         let mut builder = self.builder();
+        builder.args(&self.args);
+        for (name, value) in self.env.iter() {
+            builder.env(name, value);
+        }
+        if let Some(folder) = &self.working_dir {
+            builder.initial_cwd(folder);
+        }
         folders::open_in(&mut builder, &self.preopens)?;
         Ok(builder.build_p1())
     }
@@ -84,8 +93,6 @@ impl Scope {
     fn builder(&self) -> WasiCtxBuilder {
         let mut builder = WasiCtxBuilder::new();
         builder
-            .args(&self.args)
-            .envs(&self.env)
             .stdout(self.console.output(Source::Stdout))
             .stderr(self.console.output(Source::Stderr))
             .max_random_size(RANDOM_BYTES)
@@ -95,9 +102,6 @@ impl Scope {
             .socket_addr_check(|_, _| Box::pin(std::future::ready(true)));
         if let Some(input) = self.console.input() {
             builder.stdin(input);
-        }
-        if let Some(folder) = &self.working_dir {
-            builder.initial_cwd(folder);
         }
         builder
     }
@@ -109,18 +113,18 @@ pub(crate) fn environment(
     image: &Image,
     env: &[(String, String)],
     working_dir: Option<&str>,
-) -> Vec<(String, String)> {
+) -> Variables {
     let from_image = image.env.iter().filter_map(|entry| entry.split_once('='));
     let pwd = working_dir.map(|folder| ("PWD", folder));
     let from_pod = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut whole: Vec<(String, String)> = Vec::new();
+    let mut whole: Vec<(&str, &str)> = Vec::new();
     for (name, value) in from_image.chain(pwd).chain(from_pod) {
-        match whole.iter_mut().find(|(known, _)| known == name) {
-            Some(entry) => value.clone_into(&mut entry.1),
-            None => whole.push((name.to_owned(), value.to_owned())),
+        match whole.iter_mut().find(|(known, _)| *known == name) {
+            Some(entry) => entry.1 = value,
+            None => whole.push((name, value)),
         }
     }
-    whole
+    whole.into_iter().collect()
 }
 
 /// The argument vector: `command` replaces the image's entry point and its arguments, `args` the

@@ -78,6 +78,7 @@ pub(crate) struct Server {
     last_request: LastRequest,
     /// Connections that there are get one more answer.
     lingering: AtomicBool,
+    /// No new requests; it goes with the container's `kill`.
     stopping: CancellationToken,
 }
 
@@ -99,6 +100,7 @@ impl Server {
         instances: Arc<Semaphore>,
     ) -> Self {
         let connections = Arc::new(Semaphore::new(limits.connections));
+        let stopping = scope.meter.kill.child_token();
         Self {
             machine,
             handler,
@@ -111,7 +113,7 @@ impl Server {
             idle: Mutex::default(),
             last_request: LastRequest::new(Instant::now()),
             lingering: AtomicBool::new(false),
-            stopping: CancellationToken::new(),
+            stopping,
         }
     }
 
@@ -122,14 +124,20 @@ impl Server {
         listeners: Vec<TcpListener>,
         mut deadline: watch::Receiver<Deadline>,
     ) -> bool {
-        let kill = self.scope.meter.kill.clone();
         {
             let asked = pin!(self.last_call(&mut deadline));
-            let killed = pin!(kill.cancelled());
+            let killed = pin!(self.scope.meter.kill.cancelled());
             let accepting = pin!(self.accept_all(&listeners));
             select(select(killed, asked), accepting).await;
         }
         drop(listeners);
+        // Of its own, so that those who wait for the end do not hold its place meanwhile.
+        Box::pin(self.finish(deadline)).await
+    }
+
+    /// Finishes the requests in flight until the deadline; returns whether all of them were.
+    async fn finish(&self, mut deadline: watch::Receiver<Deadline>) -> bool {
+        let kill = &self.scope.meter.kill;
         self.stopping.cancel();
         self.active.close();
         let finished = {
@@ -153,10 +161,15 @@ impl Server {
         finished
     }
 
-    /// Waits until this server was asked to end, and its clients send nothing more.
+    /// Waits until this server was asked to end, and lingers.
     async fn last_call(&self, deadline: &mut watch::Receiver<Deadline>) {
         asked_to_end(deadline).await;
         self.lingering.store(true, Ordering::Relaxed);
+        Box::pin(self.linger(deadline)).await;
+    }
+
+    /// Waits until its clients know that it ends, and send nothing more.
+    async fn linger(&self, deadline: &mut watch::Receiver<Deadline>) {
         let asked = Instant::now();
         loop {
             let Some(end) = *deadline.borrow_and_update() else { return };
@@ -215,10 +228,10 @@ impl Server {
         let mut connection = pin!(connection);
         tokio::select! {
             biased;
-            () = self.scope.meter.kill.cancelled() => return,
+            // Also when the container is killed. Each look at a token takes a lock.
+            () = self.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
             // What goes wrong on a connection is the peer's affair.
             _ended = &mut connection => return,
-            () = self.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             biased;

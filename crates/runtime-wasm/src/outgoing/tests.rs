@@ -15,6 +15,7 @@ use wk_runtime::{HostNetwork, Limits, LogLimits, Sandbox};
 
 use super::*;
 use crate::console::Console;
+use crate::environment::Variables;
 use crate::log::ContainerLog;
 use crate::meter::Meter;
 use crate::tls::Trust;
@@ -25,7 +26,7 @@ fn scope(roots: Vec<Vec<u8>>) -> Scope {
     let log = Arc::new(ContainerLog::new("/dev/null".into(), LogLimits::default()));
     Scope {
         args: Vec::new(),
-        env: Vec::new(),
+        env: Variables::default(),
         working_dir: None,
         preopens: Vec::new(),
         console: Console::new(Some(Arc::clone(&log)), false, false),
