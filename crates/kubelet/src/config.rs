@@ -9,7 +9,7 @@ use std::time::Duration;
 use wk_network::PodNetworkFactory;
 use wk_runtime::{LogLimits, Runtime};
 
-use crate::eviction::Thresholds;
+use crate::eviction::{EvictionSettings, Thresholds};
 use crate::images::Images;
 
 /// Facts and settings of one node.
@@ -36,8 +36,24 @@ pub struct KubeletConfig {
     pub log_limits: LogLimits,
     /// When images are removed.
     pub image_garbage: ImageGarbage,
-    /// When the node says that it is under pressure.
+    /// What Linux containers get by default.
+    pub linux: LinuxDefaults,
+    /// When the node says that it is under pressure, and evicts pods at once.
     pub eviction_hard: Thresholds,
+    /// What else is to be known about evictions.
+    pub eviction: EvictionSettings,
+}
+
+/// What Linux containers get that do not say otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinuxDefaults {
+    /// Most processes and threads of each container; `None` is unbounded.
+    pub max_pids: Option<u32>,
+    /// Whether a container that names no seccomp profile gets the engine's instead of none.
+    pub seccomp_default: bool,
+    /// Whether they go on when the kubelet is stopped in good order: the next one finds them. One
+    /// that dies leaves them in any case.
+    pub outlive_kubelet: bool,
 }
 
 /// When images that no container uses are removed from the node.

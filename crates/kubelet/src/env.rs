@@ -1,6 +1,7 @@
 //! A container's environment: from its specification, and the objects it names, to names and values.
 //! Pure.
 
+pub(crate) mod file;
 #[cfg(test)]
 mod tests;
 
@@ -8,12 +9,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, ResourceFieldSelector,
+    Container, EnvVar, EnvVarSource, FileKeySelector, ObjectFieldSelector, Pod,
+    ResourceFieldSelector,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
 use wk_api::Quantity;
 
+use self::file::EnvFiles;
 use crate::objects::{Found, ObjectKind};
+use crate::state::find_container;
 
 /// What a pod may learn of itself and its node.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +68,7 @@ pub(crate) fn environment(
     container: &Container,
     facts: Facts<'_>,
     found: &Found,
+    files: &EnvFiles,
     first: &[(String, String)],
 ) -> Result<Vec<(String, String)>, String> {
     let mut env = Environment::default();
@@ -94,7 +99,10 @@ pub(crate) fn environment(
     for var in container.env.iter().flatten() {
         let value = match &var.value_from {
             None => Some(expand(var.value.as_deref().unwrap_or_default(), &env.values)),
-            Some(source) => from_source(var, source, container, facts, found, namespace)?,
+            Some(source) => {
+                let objects = (found, files);
+                from_source(var, source, container, facts, objects, namespace)?
+            }
         };
         if let Some(value) = value {
             env.set(&var.name, value);
@@ -140,6 +148,53 @@ pub(crate) fn expand(text: &str, values: &HashMap<String, String>) -> String {
     result
 }
 
+/// The names that a text refers to as `$(NAME)`.
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            rest = &rest[rest.find('$')? + 1..];
+            if let Some(after) = rest.strip_prefix('$') {
+                rest = after;
+            } else if let Some((name, after)) =
+                rest.strip_prefix('(').and_then(|rest| rest.split_once(')'))
+            {
+                rest = after;
+                return Some(name);
+            }
+        }
+    })
+}
+
+/// A text in quotation marks as Go writes it.
+fn quoted(text: &str) -> String {
+    use std::fmt::Write as _;
+    // Writing to a string cannot fail.
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            control if control.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02x}", u32::from(control));
+            }
+            control if control.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// The value of a field as `fieldRef` names it.
 ///
 /// # Errors
@@ -159,7 +214,7 @@ pub(crate) fn field(selector: &ObjectFieldSelector, facts: Facts<'_>) -> Result<
         return Ok(map.as_ref().and_then(|map| map.get(key)).cloned().unwrap_or_default());
     }
     let all = |map: &Option<std::collections::BTreeMap<String, String>>| {
-        let lines = map.iter().flatten().map(|(key, value)| format!("{key}={value:?}"));
+        let lines = map.iter().flatten().map(|(key, value)| format!("{key}={}", quoted(value)));
         lines.collect::<Vec<_>>().join("\n")
     };
     Ok(match path {
@@ -228,20 +283,42 @@ fn object<'a>(
     found.get(&(kind, name.to_owned()))?.as_deref()
 }
 
+/// A variable of a file; `None` leaves it out.
+fn of_file(selector: &FileKeySelector, files: &EnvFiles) -> Result<Option<String>, String> {
+    let FileKeySelector { key, path, volume_name, optional } = selector;
+    let file = files.get(&(volume_name.clone(), path.clone()));
+    let file = file.cloned().unwrap_or(Ok(None))?;
+    match file.as_ref().map(|file| file.get(key)) {
+        Some(Some(value)) => Ok(Some(value.clone())),
+        _ if *optional == Some(true) => Ok(None),
+        Some(None) => {
+            Err(format!("environment variable key \"{key}\" not found in file \"{path}\""))
+        }
+        None => Err(format!("env file \"{path}\" not found in volume \"{volume_name}\"")),
+    }
+}
+
 /// `None` leaves the variable out: an optional key that is not there.
 fn from_source(
     var: &EnvVar,
     source: &EnvVarSource,
     container: &Container,
     facts: Facts<'_>,
-    found: &Found,
+    (found, files): (&Found, &EnvFiles),
     namespace: &str,
 ) -> Result<Option<String>, String> {
+    if let Some(selector) = &source.file_key_ref {
+        return of_file(selector, files);
+    }
     if let Some(selector) = &source.field_ref {
         return field(selector, facts).map(Some);
     }
     if let Some(selector) = &source.resource_field_ref {
-        return resource(selector, container, facts).map(Some);
+        let name = selector.container_name.as_deref().filter(|name| !name.is_empty());
+        let Some(name) = name else { return resource(selector, container, facts).map(Some) };
+        let other = find_container(facts.pod, name);
+        let (_, other) = other.ok_or_else(|| format!("container {name} not found"))?;
+        return resource(selector, &other, facts).map(Some);
     }
     let (kind, kind_name, name, key, optional) =
         match (&source.config_map_key_ref, &source.secret_key_ref) {

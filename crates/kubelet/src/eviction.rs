@@ -2,10 +2,21 @@
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/>
 
+pub(crate) mod limits;
+pub(crate) mod rank;
+pub(crate) mod run;
+mod settings;
+pub(crate) mod tracker;
+
 use std::fmt;
 use std::str::FromStr;
 
 use wk_api::Quantity;
+
+pub use self::settings::{EvictionSettings, GracePeriods, Reclaims};
+
+/// The reason of what is told of an eviction.
+pub(crate) const EVICTED: &str = "Evicted";
 
 /// A figure of the node that can run low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +67,30 @@ enum Least {
     Percent(f64),
 }
 
+impl Least {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a percentage is an estimate; capacities are far below 2^52"
+    )]
+    fn of(self, capacity: u64) -> u64 {
+        match self {
+            Self::Amount(amount) => amount,
+            Self::Percent(percent) => (capacity as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+impl fmt::Display for Least {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Amount(amount) => write!(f, "{amount}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
 /// A signal and the amount below which the node is under pressure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
@@ -72,17 +107,8 @@ impl Threshold {
 
     /// The least that has to be left of `capacity`.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "a percentage is an estimate; capacities are far below 2^52"
-    )]
     pub fn least(&self, capacity: u64) -> u64 {
-        match self.least {
-            Least::Amount(amount) => amount,
-            Least::Percent(percent) => (capacity as f64 * percent / 100.0) as u64,
-        }
+        self.least.of(capacity)
     }
 
     /// Whether less than that is left. What cannot be measured has no capacity and is never low.
@@ -123,11 +149,7 @@ impl fmt::Display for Thresholds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, threshold) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}<", threshold.signal.name())?;
-            match threshold.least {
-                Least::Amount(amount) => write!(f, "{amount}")?,
-                Least::Percent(percent) => write!(f, "{percent}%")?,
-            }
+            write!(f, "{comma}{}<{}", threshold.signal.name(), threshold.least)?;
         }
         Ok(())
     }
@@ -148,6 +170,15 @@ pub enum ThresholdError {
     /// A signal stands there twice.
     #[error("`{0}` has two thresholds")]
     Twice(&'static str),
+    /// It has not the form `SIGNAL=VALUE`.
+    #[error("`{0}` is no setting of a signal; write SIGNAL=VALUE, such as memory.available=1m30s")]
+    Pair(String),
+    /// What stands behind `=` is no time.
+    #[error("`{0}` is no time; write one such as 90s or 1m30s")]
+    Time(String),
+    /// A soft threshold does not say how long it may be missed.
+    #[error("the soft threshold of `{0}` needs a grace period")]
+    NoGrace(&'static str),
 }
 
 fn known() -> String {
@@ -173,21 +204,27 @@ impl FromStr for Thresholds {
 fn threshold(text: &str) -> Result<Threshold, ThresholdError> {
     let (name, amount) =
         text.split_once('<').ok_or_else(|| ThresholdError::Form(text.to_owned()))?;
-    let (name, amount) = (name.trim(), amount.trim());
+    let signal = signal(name.trim())?;
+    Ok(Threshold { signal, least: amount_left(amount.trim())? })
+}
+
+fn signal(name: &str) -> Result<Signal, ThresholdError> {
     let signal = Signal::ALL.into_iter().find(|signal| signal.name() == name);
-    let signal = signal.ok_or_else(|| ThresholdError::Signal(name.to_owned()))?;
+    signal.ok_or_else(|| ThresholdError::Signal(name.to_owned()))
+}
+
+/// `100Mi` or `10%`.
+fn amount_left(amount: &str) -> Result<Least, ThresholdError> {
     let wrong = || ThresholdError::Amount(amount.to_owned());
-    let least = if let Some(percent) = amount.strip_suffix('%') {
+    if let Some(percent) = amount.strip_suffix('%') {
         let percent: f64 = percent.parse().map_err(|_no_number| wrong())?;
         if !(0.0..=100.0).contains(&percent) {
             return Err(wrong());
         }
-        Least::Percent(percent)
-    } else {
-        let amount = Quantity::parse(amount).map_err(|_no_quantity| wrong())?.value();
-        Least::Amount(u64::try_from(amount).map_err(|_negative| wrong())?)
-    };
-    Ok(Threshold { signal, least })
+        return Ok(Least::Percent(percent));
+    }
+    let amount = Quantity::parse(amount).map_err(|_no_quantity| wrong())?.value();
+    Ok(Least::Amount(u64::try_from(amount).map_err(|_negative| wrong())?))
 }
 
 #[cfg(test)]

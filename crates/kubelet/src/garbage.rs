@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use tracing::{info, warn};
@@ -31,6 +31,7 @@ async fn collect(shared: &Arc<Shared>) {
     if shared.network.get().is_none() || shared.frozen.load(Ordering::Acquire) {
         return;
     }
+    crate::pods::retain_pods(shared).await;
     let config = shared.config.image_garbage;
     let now = SystemTime::now();
     let in_use = in_use(shared);
@@ -82,7 +83,22 @@ fn told(shared: &Shared, excess: Option<u64>, report: GarbageReport) {
     }
 }
 
-fn node_event(shared: &Shared, reason: &str, message: String) {
+/// Removes all images, and all code compiled from them, that no container uses.
+pub(crate) async fn free_all(shared: &Arc<Shared>) {
+    let policy =
+        GarbagePolicy { now: SystemTime::now(), keep_bytes: Some(0), minimum_age: Duration::ZERO };
+    for runtime in shared.runtimes.all() {
+        if let Err(error) = runtime.trim_cache(0).await {
+            warn!(%error, "compiled code could not be removed");
+        }
+    }
+    match shared.images.collect_garbage(in_use(shared), policy).await {
+        Ok(report) => told(shared, None, report),
+        Err(error) => warn!(%error, "images could not be removed"),
+    }
+}
+
+pub(crate) fn node_event(shared: &Shared, reason: &str, message: String) {
     let name = &shared.config.node_name;
     let node = ObjectReference {
         kind: Some("Node".to_owned()),

@@ -1,5 +1,7 @@
 //! The kubelet's own HTTP API, as the API server and metrics collectors use it.
 
+mod cadvisor;
+mod configz;
 mod metrics;
 mod resource;
 mod serve;
@@ -31,7 +33,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
         .merge(streams::routes())
         .route("/metrics", get(metrics::own))
+        .route("/metrics/cadvisor", get(cadvisor::answer))
+        .route("/metrics/probes", get(metrics::probes))
         .route("/metrics/resource", get(resource::answer))
+        .route("/configz", get(configz::answer))
         .route("/stats/summary", get(summary::answer))
         .with_state(shared)
 }

@@ -8,24 +8,29 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Node;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tracing::{info, warn};
 use wk_client::EventRecorder;
+use wk_network::Cidr;
 use wk_process::{BoxError, TaskGroup};
 use wk_runtime::{ContainerStatus, Runtime};
 
 use crate::config::{KubeletConfig, Parts};
+use crate::eviction::tracker::Tracker;
 use crate::machine::Machine;
 use crate::node::{Described, NodeKeeper};
 use crate::objects::Objects;
 use crate::probes::{self, Probes};
+use crate::saved::{Saved, SavedNode};
 use crate::services::Services;
 use crate::shared::Shared;
 use crate::timers::{self, Timers};
 use crate::volumes::reclaim;
 use crate::worker::ending;
-use crate::{garbage, http, pods};
+use crate::{eviction, garbage, http, pods};
 
 /// Statuses that are written at a time.
 const WRITES: usize = 32;
@@ -91,14 +96,23 @@ impl Kubelet {
         let private = config.data_dir.join("pods");
         std::fs::set_permissions(&private, std::fs::Permissions::from_mode(0o700))
             .map_err(|source| StartError::Folder { path: private, source })?;
+        let saved = Saved::open(&config.data_dir).map_err(|source| StartError::Folder {
+            path: Saved::folder(&config.data_dir),
+            source,
+        })?;
         let described = describe(&config, &parts)?;
         let (timers, pending_times) = Timers::new();
         let (probes, pending_probes) = Probes::new();
         let (changes, changed) = mpsc::channel(256);
         let host = Some(config.node_name.clone());
+        let mut tracker = Tracker::new(config.eviction_hard.clone(), config.eviction.clone());
+        let looked = tracker.look(&Machine::read(&config.data_dir), Timestamp::now());
+        let (pressures, pressures_told) = watch::channel(looked.pressures);
         let shared = Arc::new(Shared {
             allocatable: Machine::read(&config.data_dir).allocatable(),
             max_pods: described.max_pods,
+            pressures: pressures_told.clone(),
+            saved,
             objects: Arc::new(Objects::new(parts.client.clone(), group.clone(), changes)),
             services: Services::watch(parts.client.clone(), group),
             events: EventRecorder::start(parts.client.clone(), "kubelet", host, group),
@@ -109,21 +123,29 @@ impl Kubelet {
             pods: RwLock::new(HashMap::new()),
             timers,
             probes,
+            probe_figures: probes::Figures::default(),
             rates: Mutex::default(),
             writes: Semaphore::new(WRITES),
             tasks: group.clone(),
             exits: broadcast::Sender::new(1024),
             frozen: AtomicBool::new(false),
+            unsure: Mutex::default(),
             config,
         });
         let (ready_now, ready) = watch::channel(false);
         spawn_followers(&shared, changed);
         spawn_clocks(&shared, pending_times, pending_probes);
         reclaim::run(&shared);
+        let looking = Arc::clone(&shared);
+        group.spawn("evictions", async move {
+            eviction::run::run(looking, tracker, pressures).await;
+            Ok(())
+        });
         let keeper = NodeKeeper {
             client: shared.client.clone(),
             config: shared.config.clone(),
             described: Arc::new(described),
+            pressures: pressures_told,
         };
         let network = parts.network;
         let main = Arc::clone(&shared);
@@ -154,13 +176,28 @@ impl Kubelet {
     /// `grace` (wall-clock) at most.
     ///
     /// For a process that goes down with its runtime: the pods stay in the API as they are, and are
-    /// started again when the node comes back. Nothing is started or reported from now on, also if
-    /// this is not awaited to its end.
+    /// started again when the node comes back. Linux containers that are to
+    /// [outlive](crate::LinuxDefaults::outlive_kubelet) the kubelet go on. Nothing is started or
+    /// reported from now on, also if this is not awaited to its end.
     pub async fn stop_containers(&self, grace: Duration) {
         self.shared.frozen.store(true, Ordering::Release);
-        for runtime in self.shared.runtimes.all() {
+        let entries = self.shared.entries();
+        let ends = entries.iter().map(|entry| ending::end_all(&self.shared, entry, grace));
+        if !join_all(ends).await.into_iter().all(|ended| ended) {
+            warn!("some containers could not be stopped");
+        }
+        let linux = self.shared.runtimes.linux.as_ref();
+        let kept = linux.filter(|_| self.shared.config.linux.outlive_kubelet);
+        let ended = self.shared.runtimes.all();
+        for runtime in ended.filter(|one| kept.is_none_or(|kept| !Arc::ptr_eq(kept, one))) {
             // A start that was under way adds one after the list was made.
             while self.stop_running(&**runtime, grace).await {}
+        }
+        let Some(linux) = linux.filter(|_| kept.is_none()) else { return };
+        // Nothing of the pods stays in the engine for a cluster that may never come back.
+        let forgets = entries.iter().map(|entry| linux.remove_pod(&entry.key.uid));
+        for error in join_all(forgets).await.into_iter().filter_map(Result::err) {
+            warn!(%error, "sandbox could not be removed");
         }
     }
 
@@ -191,7 +228,8 @@ impl Kubelet {
     }
 
     /// The kubelet's own HTTP API: `/healthz`, `/pods`, `/containerLogs/...`, `/exec/...`,
-    /// `/attach/...`, `/portForward/...`, `/metrics`, `/metrics/resource`, `/stats/summary`.
+    /// `/attach/...`, `/portForward/...`, `/metrics`, `/metrics/resource`, `/metrics/cadvisor`,
+    /// `/metrics/probes`, `/stats/summary`, `/configz`.
     ///
     /// It checks nobody: whoever serves it has to know who asks.
     pub fn router(self: &Arc<Self>) -> axum::Router {
@@ -218,7 +256,7 @@ fn describe(config: &KubeletConfig, parts: &Parts) -> Result<Described, StartErr
             max_pods = room;
         }
     }
-    Ok(Described { runtime_version: parts.runtimes.wasm.version(), max_pods, pods_lowered })
+    Ok(Described { runtimes: parts.runtimes.clone(), max_pods, pods_lowered })
 }
 
 fn spawn_followers(shared: &Arc<Shared>, changed: mpsc::Receiver<Vec<String>>) {
@@ -260,30 +298,66 @@ fn spawn_clocks(
     });
 }
 
-/// Registers the node and opens its network.
+/// Registers the node and opens its network. Where the API server is away, a node that was there
+/// before goes on with the range that it had, and registers later.
 async fn prepare(
     shared: &Arc<Shared>,
     keeper: &NodeKeeper,
     network: &dyn wk_network::PodNetworkFactory,
 ) -> Result<(), BoxError> {
+    let saved = shared.saved.node();
+    let range = match (keeper.register().await, saved) {
+        (Err(error), Some(saved)) => {
+            warn!(%error, "API server cannot be reached, going on with what was saved");
+            let (late, keeper) = (Arc::clone(shared), keeper.clone());
+            shared.tasks.spawn("node registration", async move {
+                let token = late.tasks.token();
+                let registering = Box::pin(registered(&late, &keeper));
+                if let Some(kept) = token.run_until_cancelled(registering).await {
+                    kept?;
+                    // Its work is done, and a task that ends by itself ends the program.
+                    token.cancelled().await;
+                }
+                Ok(())
+            });
+            saved.pod_range.parse()?
+        }
+        (Err(error), None) => {
+            warn!(%error, "node could not be registered, trying again");
+            registered(shared, keeper).await?
+        }
+        (Ok(node), _) => keep(shared, keeper, node).await?,
+    };
+    let opened = network.open(range, shared.config.node_ip).await?;
+    info!(%range, "pod network opened");
+    if shared.network.set(opened).is_err() {
+        return Err("the pod network was opened twice".into());
+    }
+    Ok(())
+}
+
+/// Registers the node as soon as that is possible.
+async fn registered(shared: &Arc<Shared>, keeper: &NodeKeeper) -> Result<Cidr, BoxError> {
     let backoff =
         wk_client::Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(10) };
     let mut failures = 0;
-    let node = loop {
+    loop {
+        failures += 1;
+        tokio::time::sleep(backoff.delay(failures, 0.0)).await;
         match keeper.register().await {
-            Ok(node) => break node,
-            Err(error) => {
-                failures += 1;
-                warn!(%error, "node could not be registered, trying again");
-                tokio::time::sleep(backoff.delay(failures, 0.0)).await;
-            }
+            Ok(node) => return keep(shared, keeper, node).await,
+            Err(error) => warn!(%error, "node could not be registered, trying again"),
         }
-    };
+    }
+}
+
+/// Keeps a node that was registered as it should be, and returns its range of pod addresses.
+async fn keep(shared: &Arc<Shared>, keeper: &NodeKeeper, node: Node) -> Result<Cidr, BoxError> {
     let group = &shared.tasks;
     let uid = node.metadata.uid.clone().unwrap_or_default();
-    let (lease, token) = (keeper.clone(), group.token());
+    let (lease, token, lease_uid) = (keeper.clone(), group.token(), uid.clone());
     group.spawn("node lease", async move {
-        lease.keep_lease(uid, token).await;
+        lease.keep_lease(lease_uid, token).await;
         Ok(())
     });
     let (status, token) = (keeper.clone(), group.token());
@@ -292,10 +366,6 @@ async fn prepare(
         Ok(())
     });
     let range = keeper.pod_cidr(node).await?;
-    let opened = network.open(range, shared.config.node_ip).await?;
-    info!(%range, "pod network opened");
-    if shared.network.set(opened).is_err() {
-        return Err("the pod network was opened twice".into());
-    }
-    Ok(())
+    shared.saved.put_node(&SavedNode { uid, pod_range: range.to_string() });
+    Ok(range)
 }

@@ -10,8 +10,10 @@
 //! - Knows no runtime, network or registry by name; they are [`Parts`].
 //! - Nothing that a pod asks for is ignored in silence: what this node cannot do is an event and a
 //!   waiting reason that says so.
-//! - What the API says is observed again after a restart; only logs and volumes are on disk.
+//! - What the API says is observed again after a restart; logs, volumes and what is needed to start
+//!   pods without the API are on disk.
 
+mod actions;
 mod config;
 mod env;
 mod eviction;
@@ -19,6 +21,7 @@ mod garbage;
 mod http;
 mod images;
 mod kubelet;
+mod linux;
 mod logs;
 mod machine;
 mod node;
@@ -27,6 +30,7 @@ pub mod plan;
 mod pods;
 mod probes;
 mod report;
+mod saved;
 mod services;
 mod shared;
 mod state;
@@ -38,8 +42,10 @@ mod usage;
 mod volumes;
 mod worker;
 
-pub use config::{DEFAULT_MAX_PODS, ImageGarbage, KubeletConfig, Parts, Runtimes};
-pub use eviction::{Signal, Threshold, ThresholdError, Thresholds};
+pub use config::{DEFAULT_MAX_PODS, ImageGarbage, KubeletConfig, LinuxDefaults, Parts, Runtimes};
+pub use eviction::{
+    EvictionSettings, GracePeriods, Reclaims, Signal, Threshold, ThresholdError, Thresholds,
+};
 pub use http::ServeError;
 pub use images::Images;
 pub use kubelet::{Kubelet, StartError};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::env::Allocatable;
-use crate::eviction::{Signal, Thresholds};
+use crate::eviction::Signal;
 
 /// Figures of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,24 +69,6 @@ impl Machine {
             }
         }
     }
-
-    /// What runs low by these thresholds.
-    pub(crate) fn pressures(&self, thresholds: &Thresholds) -> Pressures {
-        let mut pressures = Pressures::default();
-        for threshold in thresholds.iter() {
-            let (available, capacity) = self.available(threshold.signal());
-            let met = threshold.is_met(available, capacity);
-            match threshold.signal() {
-                Signal::MemoryAvailable => pressures.memory |= met,
-                Signal::PidAvailable => pressures.pids |= met,
-                Signal::NodefsAvailable
-                | Signal::NodefsInodesFree
-                | Signal::ImagefsAvailable
-                | Signal::ImagefsInodesFree => pressures.disk |= met,
-            }
-        }
-        pressures
-    }
 }
 
 /// What a machine has too little of.
@@ -128,22 +110,5 @@ mod tests {
         assert_eq!(os_image("ID=x\nPRETTY_NAME=\"Debian 12\"\n"), "Debian 12");
         let machine = Machine::read(Path::new("/"));
         assert!(machine.cpus > 0 && machine.memory_bytes > 0 && machine.disk_bytes > 0);
-    }
-
-    #[test]
-    fn pressure_is_relative_to_what_there_is() {
-        let mut machine = Machine::read(Path::new("/"));
-        (machine.memory_bytes, machine.memory_available_bytes) = (1 << 30, 1);
-        (machine.disk_bytes, machine.disk_available_bytes, machine.inodes) = (1000, 149, 0);
-        (machine.processes_max, machine.processes) = (1000, 995);
-        let thresholds = Thresholds::default();
-        let pressures = Pressures { memory: true, disk: true, pids: false };
-        assert_eq!(machine.pressures(&thresholds), pressures);
-        machine.disk_available_bytes = 150;
-        assert!(!machine.pressures(&thresholds).disk);
-        let pids = "pid.available<1%".parse().unwrap();
-        let pressures = Pressures { pids: true, ..Pressures::default() };
-        assert_eq!(machine.pressures(&pids), pressures);
-        assert_eq!(machine.pressures(&"".parse().unwrap()), Pressures::default());
     }
 }

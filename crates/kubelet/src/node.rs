@@ -12,15 +12,17 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, watch_object};
+use kube::runtime::watcher;
 use kube::{Api, Client};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+use wk_client::watching::watch_object;
 use wk_network::Cidr;
 use wk_process::BoxError;
 
 use crate::config::KubeletConfig;
-use crate::machine::Machine;
+use crate::machine::{Machine, Pressures};
 
 pub(crate) use self::object::Described;
 
@@ -40,6 +42,8 @@ pub(crate) struct NodeKeeper {
     pub(crate) client: Client,
     pub(crate) config: KubeletConfig,
     pub(crate) described: Arc<Described>,
+    /// What the node has too little of.
+    pub(crate) pressures: watch::Receiver<Pressures>,
 }
 
 impl NodeKeeper {
@@ -101,17 +105,18 @@ impl NodeKeeper {
 
     /// Writes the status when it has changed, when others say something else, and every now and
     /// then, until cancelled.
-    pub(crate) async fn keep_status(self, token: CancellationToken) {
-        let mut last: Option<(tokio::time::Instant, object::Essence)> = None;
+    pub(crate) async fn keep_status(mut self, token: CancellationToken) {
+        let mut last = None;
         let keep = async {
             let events = watch_object(self.api(), &self.config.node_name);
             let mut events = Box::pin(events.default_backoff());
             loop {
                 let machine = Machine::read(&self.config.data_dir);
-                let essence = object::essence(&machine, &self.config.eviction_hard);
-                let due = last
-                    .as_ref()
-                    .is_none_or(|(at, old)| *old != essence || at.elapsed() >= REFRESH);
+                let essence = object::essence(&machine, *self.pressures.borrow_and_update());
+                let essence = (essence, self.described.engine());
+                let due = last.as_ref().is_none_or(|(at, old): &(tokio::time::Instant, _)| {
+                    *old != essence || at.elapsed() >= REFRESH
+                });
                 if due {
                     match self.refresh(&machine).await {
                         Ok(()) => last = Some((tokio::time::Instant::now(), essence)),
@@ -120,6 +125,7 @@ impl NodeKeeper {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(LOOK) => {}
+                    Ok(()) = self.pressures.changed() => {}
                     () = doubted(&mut events) => {
                         info!(node = %self.config.node_name, "others doubt that the node is ready");
                         last = None;
@@ -146,7 +152,10 @@ impl NodeKeeper {
     }
 
     async fn write_status(&self, node: &Node, machine: &Machine) -> Result<(), kube::Error> {
-        let patch = self.described.status_patch(&self.config, node, machine, Timestamp::now());
+        let patch = {
+            let told = *self.pressures.borrow();
+            self.described.status_patch(&self.config, node, (machine, told), Timestamp::now())
+        };
         let name = &self.config.node_name;
         self.api().patch_status(name, &PatchParams::default(), &Patch::Strategic(patch)).await?;
         Ok(())
@@ -228,5 +237,5 @@ async fn doubted(events: &mut (impl Stream<Item = Result<Option<Node>, watcher::
 
 /// The watch of all pods that are bound to this node.
 pub(crate) fn pods_of_node(node_name: &str) -> watcher::Config {
-    watcher::Config::default().fields(&format!("spec.nodeName={node_name}")).streaming_lists()
+    watcher::Config::default().fields(&format!("spec.nodeName={node_name}"))
 }

@@ -12,13 +12,14 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret};
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Resource};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
 use parking_lot::Mutex;
-use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use wk_client::Decode;
+use wk_client::watching::watch;
 use wk_process::TaskGroup;
 
 use crate::volumes::{BoundClaim, StoredVolume};
@@ -112,7 +113,7 @@ enum State {
 
 #[derive(Debug)]
 struct Watched {
-    state: watch::Sender<State>,
+    state: tokio::sync::watch::Sender<State>,
     users: Mutex<HashSet<String>>,
     end: CancellationToken,
 }
@@ -188,7 +189,7 @@ impl Objects {
         let mut all = self.watched.lock();
         let watched = all.entry(key.clone()).or_insert_with(|| {
             let watched = Arc::new(Watched {
-                state: watch::Sender::new(State::Unknown),
+                state: tokio::sync::watch::Sender::new(State::Unknown),
                 users: Mutex::default(),
                 end: self.tasks.token().child_token(),
             });
@@ -226,13 +227,11 @@ impl Objects {
 
     async fn follow<K>(&self, api: Api<K>, key: &ObjectKey, watched: &Watched)
     where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
+        K: Decode,
         ObjectData: From<K>,
     {
-        let config = watcher::Config::default()
-            .fields(&format!("metadata.name={}", key.name))
-            .streaming_lists();
-        let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+        let config = watcher::Config::default().fields(&format!("metadata.name={}", key.name));
+        let mut events = std::pin::pin!(watch(api, config).default_backoff());
         let mut listed = None;
         while let Some(event) = events.next().await {
             let state = match event {

@@ -26,6 +26,15 @@ pub enum Role {
     Sidecar,
     /// One of `spec.containers`.
     Main,
+    /// One that was added to the running pod, to look into it: nothing depends on it.
+    Ephemeral,
+}
+
+impl Role {
+    /// Whether it is one of `spec.initContainers`.
+    pub fn is_init(self) -> bool {
+        matches!(self, Self::Init | Self::Sidecar)
+    }
 }
 
 /// When a container that has ended is started again.
@@ -81,7 +90,7 @@ pub struct ContainerView {
     pub held_until: Option<Timestamp>,
     /// The delay that the next restart has to keep after the last end; `None` is no delay.
     pub backoff: Option<Duration>,
-    /// Whether a probe has found that it must be ended and started again.
+    /// Whether a probe or hook has found that it must be ended and started again.
     pub unhealthy: bool,
 }
 
@@ -101,7 +110,7 @@ pub struct PodView {
 pub enum StopReason {
     /// The pod ends.
     PodEnds,
-    /// A liveness or startup probe failed.
+    /// A liveness or startup probe failed, or the hook after its start.
     Unhealthy,
     /// All main containers have ended, so that sidecars are not needed any more.
     Done,
@@ -152,6 +161,9 @@ pub fn plan(pod: &PodView, now: Timestamp) -> Vec<Step> {
         return vec![Step::FailByDeadline];
     }
     let mut steps: Vec<Step> = unhealthy(pod).collect();
+    let ephemeral = pod.containers.iter().enumerate();
+    let ephemeral = ephemeral.filter(|(_, container)| container.role == Role::Ephemeral);
+    steps.extend(ephemeral.filter_map(|(index, container)| next(index, container, now)));
     match next_init(pod, now) {
         InitState::Waits(more) => steps.extend(more),
         InitState::Failed => {
@@ -159,7 +171,9 @@ pub fn plan(pod: &PodView, now: Timestamp) -> Vec<Step> {
         }
         InitState::Done => {
             if is_done(pod) {
-                return ending(pod, StopReason::Done, |role| role == Role::Sidecar);
+                return ending(pod, StopReason::Done, |role| {
+                    matches!(role, Role::Sidecar | Role::Ephemeral)
+                });
             }
             let main = pod.containers.iter().enumerate();
             let main = main.filter(|(_, container)| container.role == Role::Main);
@@ -211,7 +225,7 @@ pub fn init_failed(pod: &PodView) -> bool {
 pub fn is_initialized(pod: &PodView) -> bool {
     mains_began(pod)
         || pod.containers.iter().all(|container| match (container.role, container.observed) {
-            (Role::Main, _)
+            (Role::Main | Role::Ephemeral, _)
             | (Role::Init, Observed::Exited { success: true, .. })
             | (Role::Sidecar, Observed::Running { started: true }) => true,
             (Role::Init | Role::Sidecar, _) => false,
@@ -236,7 +250,7 @@ fn next_init(pod: &PodView, now: Timestamp) -> InitState {
     let mut steps = Vec::new();
     for (index, container) in pod.containers.iter().enumerate() {
         match (container.role, container.observed) {
-            (Role::Main, _)
+            (Role::Main | Role::Ephemeral, _)
             | (Role::Init, Observed::Exited { success: true, .. })
             | (Role::Sidecar, Observed::Running { started: true }) => {}
             (Role::Init, _) if began => {}
@@ -269,8 +283,8 @@ fn next(index: usize, container: &ContainerView, now: Timestamp) -> Option<Step>
         Observed::Exited { finished_at, .. } => Some(finished_at),
         Observed::NotStarted => None,
     };
-    if let Some(until) = container.held_until {
-        return Some(if until > now { Step::WakeAt(until) } else { Step::Start { index } });
+    if let Some(until) = container.held_until.filter(|until| *until > now) {
+        return Some(Step::WakeAt(until));
     }
     if let (Some(finished_at), Some(delay)) = (finished_at, container.backoff) {
         let until = finished_at + delay;

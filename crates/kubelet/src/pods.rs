@@ -2,31 +2,37 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{Event, watcher};
+use kube::runtime::watcher::Event;
 use tokio::sync::{broadcast, mpsc};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use wk_client::EventType;
+use wk_client::watching::watch;
 use wk_process::BoxError;
-use wk_runtime::{ContainerId, ContainerStatus, RuntimeEvent};
+use wk_runtime::{ContainerExit, ContainerId, ContainerStatus, ExitReason, RuntimeEvent};
 
+use crate::eviction;
 use crate::node::pods_of_node;
 use crate::report;
 use crate::shared::Shared;
-use crate::state::{Change, Failure, PodEntry, Volumes, pod_ref, restored};
-use crate::worker::ending::remove_folder;
+use crate::state::{
+    Change, Failure, Found, Phase, PodEntry, Record, Volumes, WaitReason, find_container, pod_ref,
+    restored,
+};
+use crate::worker::ending::{remove_folder, remove_pod_folder};
 
 /// Follows the pods of this node until cancelled.
 pub(crate) async fn follow(shared: Arc<Shared>) -> Result<(), BoxError> {
     let token = shared.tasks.token();
-    let alive = alive(&shared).await;
+    let found = found(&shared).await;
     let api: Api<Pod> = Api::all(shared.client.clone());
-    let events = watcher(api, pods_of_node(&shared.config.node_name)).default_backoff();
+    let events = watch(api, pods_of_node(&shared.config.node_name)).default_backoff();
     let mut events = std::pin::pin!(events);
     let mut listed: HashSet<String> = HashSet::new();
     let mut first = true;
@@ -35,7 +41,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) -> Result<(), BoxError> {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(pod)) => {
                 listed.extend(pod.metadata.uid.clone());
-                apply(&shared, pod, &alive);
+                apply(&shared, pod, &found);
             }
             Ok(Event::InitDone) => {
                 for entry in shared.entries() {
@@ -45,38 +51,55 @@ pub(crate) async fn follow(shared: Arc<Shared>) -> Result<(), BoxError> {
                 }
                 if std::mem::take(&mut first) {
                     info!(pods = listed.len(), "pods listed");
-                    remove_orphans(&shared, &listed, &alive).await;
+                    remove_orphans(&shared, &listed, &found).await;
                 }
             }
-            Ok(Event::Apply(pod)) => apply(&shared, pod, &alive),
+            Ok(Event::Apply(pod)) => apply(&shared, pod, &found),
             Ok(Event::Delete(pod)) => {
                 if let Some(entry) = pod.metadata.uid.and_then(|uid| shared.entry(&uid)) {
                     gone(&shared, &entry);
                 }
             }
-            Err(error) => warn!(%error, "pods cannot be watched"),
+            Err(error) => {
+                warn!(%error, "pods cannot be watched");
+                // What the API had before is the best that there is.
+                if first && shared.pods.read().is_empty() {
+                    restore(&shared, &found);
+                }
+            }
         }
     }
     Ok(())
 }
 
-/// The containers that the runtimes still run from before this process.
-async fn alive(shared: &Shared) -> HashSet<ContainerId> {
-    let mut alive = HashSet::new();
-    for runtime in shared.runtimes.all() {
-        match runtime.list().await {
-            Ok(all) => alive.extend(
-                all.into_iter()
-                    .filter(|container| container.status == ContainerStatus::Running)
-                    .map(|container| container.id),
-            ),
-            Err(error) => warn!(runtime = runtime.name(), %error, "containers cannot be listed"),
-        }
+/// Takes the pods that were saved, until the API server tells of them.
+fn restore(shared: &Arc<Shared>, found: &Found) {
+    let saved = shared.saved.pods();
+    if !saved.is_empty() {
+        info!(pods = saved.len(), "pods as they were when the API server was there");
     }
-    alive
+    for pod in saved {
+        apply(shared, pod, found);
+    }
 }
 
-fn apply(shared: &Arc<Shared>, pod: Pod, alive: &HashSet<ContainerId>) {
+/// The containers that the runtimes have from before this process.
+async fn found(shared: &Shared) -> Found {
+    let mut found = Found::default();
+    for runtime in shared.runtimes.all() {
+        let linux = shared.runtimes.linux.as_ref().is_some_and(|linux| Arc::ptr_eq(linux, runtime));
+        match runtime.list().await {
+            Ok(all) => found.add(linux, all),
+            Err(error) => {
+                found.engine_is_away |= linux;
+                warn!(runtime = runtime.name(), %error, "containers cannot be listed");
+            }
+        }
+    }
+    found
+}
+
+fn apply(shared: &Arc<Shared>, pod: Pod, found: &Found) {
     let Some(uid) = pod.metadata.uid.clone() else { return };
     if let Some(entry) = shared.entry(&uid) {
         match entry.observe(pod) {
@@ -96,9 +119,18 @@ fn apply(shared: &Arc<Shared>, pod: Pod, alive: &HashSet<ContainerId>) {
     }
     let key = pod_ref(&pod);
     let now = Timestamp::now();
+    let pressures = *shared.pressures.borrow();
+    let refusal = eviction::run::refusal(&pod, pressures);
     let logs = shared.logs_folder(&key);
     let attempts = |container: &str| runs_logged(&logs.join(container));
-    let records = restored(&pod, |id| alive.contains(id), attempts, now);
+    let unsure = found.unsure(&pod);
+    let alive = |id: &ContainerId| found.runs(id) || unsure.contains(id);
+    let mut records = restored(&pod, alive, attempts, now);
+    for record in &mut records {
+        record.linux |= record.running_id().is_some_and(|id| unsure.contains(id));
+    }
+    found.adopt(&key.uid, &mut records);
+    shared.unsure.lock().extend(unsure);
     let entry = Arc::new(PodEntry::new(pod, records, now));
     let known = {
         let mut pods = shared.pods.write();
@@ -115,7 +147,36 @@ fn apply(shared: &Arc<Shared>, pod: Pod, alive: &HashSet<ContainerId>) {
             refuse(shared, &entry, active);
         }
     }
+    let is_new = {
+        let inner = entry.lock();
+        let began = |record: &Record| !matches!(record.phase, Phase::NotStarted);
+        !inner.released && inner.failure.is_none() && !inner.records.iter().any(began)
+    };
+    if let Some(message) = refusal.filter(|_| is_new) {
+        reject(shared, &entry, eviction::EVICTED, message);
+    }
+    watch_probes(shared, &entry);
     shared.wake(&entry);
+}
+
+/// Goes on probing the containers that an earlier process has started.
+fn watch_probes(shared: &Shared, entry: &Arc<PodEntry>) {
+    let running: Vec<(Box<str>, ContainerId, bool)> = {
+        let inner = entry.lock();
+        let running = inner.records.iter().filter_map(|record| {
+            Some((record.name.clone(), record.running_id()?.clone(), record.started))
+        });
+        running.collect()
+    };
+    if running.is_empty() {
+        return;
+    }
+    let pod = entry.pod();
+    for (name, id, started) in running {
+        if let Some((_, container)) = find_container(&pod, &name) {
+            shared.probes.watch(entry, &container, &id, started);
+        }
+    }
 }
 
 /// One more than the number of the last run that left a log in `folder`.
@@ -134,8 +195,15 @@ fn refuse(shared: &Arc<Shared>, entry: &Arc<PodEntry>, used: usize) {
         "Node didn't have enough resource: pods, requested: 1, used: {used}, capacity: {}",
         shared.max_pods
     );
-    shared.event(&entry.key, None, EventType::Warning, "OutOfpods", message.clone());
-    entry.lock().failure = Some(Failure { reason: "OutOfpods", message: message.into() });
+    reject(shared, entry, "OutOfpods", message);
+}
+
+/// The node does not take a pod that was bound to it: it fails.
+fn reject(shared: &Arc<Shared>, entry: &Arc<PodEntry>, reason: &'static str, message: String) {
+    let told = format!("Pod was rejected: {message}");
+    shared.event(&entry.key, None, EventType::Warning, reason, message);
+    let failure = Failure { reason, message: told.into(), grace: None, disrupted: false };
+    entry.lock().failure = Some(failure);
     report::ask(shared, entry);
 }
 
@@ -146,19 +214,16 @@ fn gone(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
 }
 
 /// Removes what pods left behind that were deleted while this node was away.
-async fn remove_orphans(shared: &Shared, listed: &HashSet<String>, alive: &HashSet<ContainerId>) {
-    for id in alive {
-        let known =
-            crate::state::parse_container_id(id).is_some_and(|(uid, _)| listed.contains(uid));
-        if known {
+async fn remove_orphans(shared: &Shared, listed: &HashSet<String>, found: &Found) {
+    for (state, linux) in found.all() {
+        if listed.contains(&state.pod.uid) {
             continue;
         }
-        for runtime in shared.runtimes.all() {
-            if let Err(error) = runtime.remove(id).await {
-                warn!(container = %id, %error, "orphan could not be removed");
-            }
+        if let Err(error) = shared.runtime(linux).remove(&state.id).await {
+            warn!(container = %state.id, %error, "orphan could not be removed");
         }
     }
+    retain_pods(shared).await;
     let uid_of_log = |name: &str| name.rsplit('_').next().map(str::to_owned);
     let roots = [(shared.config.data_dir.join("pods"), false), (shared.logs_root(), true)];
     for (root, is_logs) in roots {
@@ -172,9 +237,25 @@ async fn remove_orphans(shared: &Shared, listed: &HashSet<String>, alive: &HashS
                 uid.is_some_and(|uid| listed.contains(&uid) || shared.entry(&uid).is_some());
             if !known {
                 info!(folder = %entry.path().display(), "removing what a deleted pod left");
-                remove_folder(entry.path()).await;
+                if is_logs {
+                    remove_folder(entry.path()).await;
+                } else {
+                    remove_pod_folder(entry.path()).await;
+                }
             }
         }
+    }
+}
+
+/// Has the container engine forget pods that are not here any more.
+pub(crate) async fn retain_pods(shared: &Shared) {
+    let Some(linux) = &shared.runtimes.linux else { return };
+    let uids: HashSet<String> = shared.pods.read().keys().cloned().collect();
+    match linux.retain_pods(&uids).await {
+        Ok(()) => {}
+        // The node's status says so all the time.
+        Err(error @ wk_runtime::RuntimeError::Unavailable { .. }) => debug!(%error, "not cleaned"),
+        Err(error) => warn!(%error, "container engine could not be cleaned"),
     }
 }
 
@@ -188,23 +269,65 @@ pub(crate) async fn follow_exits(
     while let Some(event) = token.run_until_cancelled(events.recv()).await {
         match event {
             Ok(RuntimeEvent::Exited { id, exit }) => shared.container_exited(&id, &exit),
+            Ok(RuntimeEvent::Resynced) => {
+                catch_up(&shared, linux).await;
+                retry_held(&shared);
+            }
             Err(broadcast::error::RecvError::Lagged(lost)) => {
                 warn!(lost, "runtime events were lost, listing containers");
-                match shared.runtime(linux).list().await {
-                    Ok(all) => {
-                        for container in all {
-                            if let ContainerStatus::Exited(exit) = &container.status {
-                                shared.container_exited(&container.id, exit);
-                            }
-                        }
-                    }
-                    Err(error) => warn!(%error, "containers cannot be listed"),
-                }
+                catch_up(&shared, linux).await;
             }
             Err(broadcast::error::RecvError::Closed) => return Err("the runtime is gone".into()),
         }
     }
     Ok(())
+}
+
+/// Takes note of what ended while nobody told.
+async fn catch_up(shared: &Arc<Shared>, linux: bool) {
+    let all = match shared.runtime(linux).list().await {
+        Ok(all) => all,
+        Err(error) => return warn!(%error, "containers cannot be listed"),
+    };
+    for container in &all {
+        if let ContainerStatus::Exited(exit) = &container.status {
+            shared.container_exited(&container.id, exit);
+        }
+    }
+    if !linux {
+        return;
+    }
+    let unsure = std::mem::take(&mut *shared.unsure.lock());
+    for id in unsure.iter().filter(|id| all.iter().all(|container| container.id != **id)) {
+        let exit = ContainerExit {
+            code: 137,
+            reason: ExitReason::Error,
+            message: "The container could not be located when its engine came back".to_owned(),
+            finished_at: SystemTime::now(),
+        };
+        shared.container_exited(id, &exit);
+    }
+}
+
+/// Has pods looked at again that wait for their container engine.
+fn retry_held(shared: &Arc<Shared>) {
+    for entry in shared.entries() {
+        let waits = {
+            let mut inner = entry.lock();
+            let mut waits = false;
+            for record in &mut inner.records {
+                let held = record.hold.as_ref();
+                if held.is_some_and(|hold| hold.reason == WaitReason::ContainerCreating) {
+                    record.hold = None;
+                    waits = true;
+                }
+            }
+            waits
+        };
+        if waits {
+            shared.wake(&entry);
+        }
+    }
 }
 
 /// Wakes pods whose ConfigMaps or Secrets have changed, until cancelled.

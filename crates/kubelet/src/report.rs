@@ -92,6 +92,7 @@ pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Writte
                     shared.wake(entry);
                 }
             }
+            save(shared, entry);
             Written::Done
         }
         // Deleted, or replaced by another pod of the same name: the watch tells.
@@ -103,5 +104,15 @@ pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Writte
             warn!(pod = %entry.key.name, %error, "status could not be written");
             Written::Failed
         }
+    }
+}
+
+/// Keeps what the API has of a pod that has not ended, for a start without it.
+fn save(shared: &Shared, entry: &PodEntry) {
+    let mut inner = entry.lock();
+    // Under the lock, so that what is given back now is not saved afterwards.
+    if !inner.released && !inner.gone {
+        let pod = inner.pod();
+        shared.saved.put_pod(&entry.key.uid, &pod);
     }
 }

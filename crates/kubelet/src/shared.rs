@@ -1,6 +1,7 @@
 //! What all parts of a running kubelet share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::{Api, Client};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 use wk_client::{EventRecorder, EventType};
 use wk_network::PodNetwork;
 use wk_process::TaskGroup;
@@ -18,9 +19,11 @@ use wk_runtime::{ContainerExit, ContainerId, PodRef, Runtime};
 use crate::config::{KubeletConfig, Runtimes};
 use crate::env::Allocatable;
 use crate::images::Images;
+use crate::machine::Pressures;
 use crate::objects::Objects;
-use crate::plan::next_backoff;
-use crate::probes::Probes;
+use crate::plan::{Role, next_backoff};
+use crate::probes::{Figures, Probes};
+use crate::saved::Saved;
 use crate::services::Services;
 use crate::state::{Phase, PodEntry, Termination, parse_container_id};
 use crate::timers::Timers;
@@ -35,10 +38,13 @@ pub(crate) struct Shared {
     pub(crate) network: OnceLock<Arc<dyn PodNetwork>>,
     pub(crate) pods: RwLock<HashMap<String, Arc<PodEntry>>>,
     pub(crate) objects: Arc<Objects>,
+    /// What brings the pods back where the API is away.
+    pub(crate) saved: Saved,
     pub(crate) services: Services,
     pub(crate) events: EventRecorder,
     pub(crate) timers: Timers,
     pub(crate) probes: Probes,
+    pub(crate) probe_figures: Figures,
     /// What was used when somebody asked last.
     pub(crate) rates: Mutex<Rates>,
     /// Bounds how many statuses are written at a time.
@@ -47,10 +53,14 @@ pub(crate) struct Shared {
     /// Containers that have ended, for those who follow their logs.
     pub(crate) exits: broadcast::Sender<ContainerId>,
     pub(crate) allocatable: Allocatable,
+    /// What the node has too little of.
+    pub(crate) pressures: watch::Receiver<Pressures>,
     /// Most pods at a time.
     pub(crate) max_pods: u32,
     /// Set while the kubelet goes down with its containers: their end is no news for anybody.
     pub(crate) frozen: AtomicBool,
+    /// Containers that the API says are running and whose engine was away when this process began.
+    pub(crate) unsure: Mutex<HashSet<ContainerId>>,
 }
 
 impl Shared {
@@ -93,6 +103,14 @@ impl Shared {
         }
     }
 
+    /// Where programs of a pod are reached from here: at its address or, where that is a proxy's,
+    /// behind that.
+    pub(crate) fn reach(&self, entry: &PodEntry) -> Option<IpAddr> {
+        let ip = entry.lock().ip?;
+        let linux = self.runtimes.linux.as_ref();
+        Some(linux.and_then(|linux| linux.pod_address(&entry.key.uid)).unwrap_or(ip))
+    }
+
     /// `wasm://` and the like in front of container ids.
     pub(crate) fn scheme(&self, linux: bool) -> &'static str {
         self.runtime(linux).name()
@@ -127,6 +145,7 @@ impl Shared {
             record.ready = false;
             record.started = false;
             record.unhealthy = None;
+            record.post_start = false;
             record.fresh_exit = true;
         }
         // Nobody following a log is fine.
@@ -138,7 +157,7 @@ impl Shared {
     pub(crate) fn event(
         &self,
         key: &PodRef,
-        container: Option<(&str, bool)>,
+        container: Option<(&str, Role)>,
         kind: EventType,
         reason: &str,
         message: impl Into<String>,
@@ -169,9 +188,13 @@ impl Shared {
 }
 
 /// What events about a pod, or about one of its containers, refer to.
-pub(crate) fn event_object(key: &PodRef, container: Option<(&str, bool)>) -> ObjectReference {
-    let field_path = container.map(|(name, init)| {
-        let list = if init { "initContainers" } else { "containers" };
+pub(crate) fn event_object(key: &PodRef, container: Option<(&str, Role)>) -> ObjectReference {
+    let field_path = container.map(|(name, role)| {
+        let list = match role {
+            Role::Init | Role::Sidecar => "initContainers",
+            Role::Main => "containers",
+            Role::Ephemeral => "ephemeralContainers",
+        };
         format!("spec.{list}{{{name}}}")
     });
     ObjectReference {

@@ -3,25 +3,29 @@
 //! An idle pod costs memory and nothing else: its object is kept as packed JSON and parsed again when
 //! there is something to do, and its containers are a few words each.
 
+mod adopt;
 mod packed;
 mod record;
 mod restore;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use wk_runtime::{ContainerId, PodRef};
 
+use crate::eviction::limits;
 use crate::objects::ObjectKey;
 use crate::plan::{ContainerView, PodView, RestartRule, Role};
 
+pub(crate) use self::adopt::Found;
 use self::packed::Packed;
-pub(crate) use self::record::{Hold, Phase, PullBackoff, Record, Termination, WaitReason};
+pub(crate) use self::record::{Ailment, Hold, Phase, PullBackoff, Record, Termination, WaitReason};
 pub(crate) use self::restore::restored;
 
 /// Whether something works on a pod, and whether it has to look again when it is done.
@@ -63,6 +67,10 @@ pub(crate) enum Volumes {
 pub(crate) struct Failure {
     pub(crate) reason: &'static str,
     pub(crate) message: Box<str>,
+    /// How long its containers may take to end; `None` is as long as the pod says.
+    pub(crate) grace: Option<Duration>,
+    /// Whether it was the node that needed what the pod had.
+    pub(crate) disrupted: bool,
 }
 
 /// The changing part of a [`PodEntry`].
@@ -80,10 +88,14 @@ pub(crate) struct Inner {
     /// When the first of the tokens in its volumes is to be renewed; `None` if it has none.
     pub(crate) tokens_due: Option<Timestamp>,
     pub(crate) failure: Option<Failure>,
+    /// When its containers were first asked to end.
+    pub(crate) ending_since: Option<Timestamp>,
     /// All has ended, and what the pod held was given back.
     pub(crate) released: bool,
     pub(crate) worker: Activity,
     pub(crate) writer: Activity,
+    /// Whether something limits what the pod has on disk.
+    pub(crate) limits_disk: bool,
     /// The ConfigMaps and Secrets whose changes concern the pod.
     pub(crate) objects: Vec<ObjectKey>,
 }
@@ -128,9 +140,11 @@ impl PodEntry {
             volumes: Volumes::Pending,
             tokens_due: None,
             failure: None,
+            ending_since: None,
             released: matches!(phase, Some("Succeeded" | "Failed")),
             worker: Activity::Idle,
             writer: Activity::Idle,
+            limits_disk: false,
             objects: Vec::new(),
         };
         let entry = Self { key, interrupt: Notify::new(), inner: Mutex::new(inner) };
@@ -154,6 +168,14 @@ impl PodEntry {
         }
         let change = if known { difference(&inner.pod(), &pod) } else { Change::Spec };
         inner.version = version;
+        let default_spec = PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&default_spec);
+        // Containers are only ever added, behind all others.
+        let known = inner.records.len();
+        inner.records.extend(
+            all_containers(spec).skip(known).map(|(_, container)| Record::new(&container.name)),
+        );
+        inner.limits_disk = limits::limits_disk(&pod);
         inner.packed = Packed::of(&pod);
         inner.live = Some(Arc::new(pod));
         if inner.worker == Activity::Idle
@@ -212,9 +234,9 @@ impl Inner {
         let default_spec = PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&default_spec);
         let containers = all_containers(spec).zip(&self.records);
-        let containers = containers.map(|((role, _), record)| ContainerView {
+        let containers = containers.map(|((role, container), record)| ContainerView {
             role,
-            restart: restart_rule(role, spec.restart_policy.as_deref()),
+            restart: restart_rule(role, spec.restart_policy.as_deref(), &container, record),
             observed: record.observed(),
             held_until: record.hold.as_ref().map(|hold| hold.until),
             backoff: record.backoff,
@@ -240,7 +262,20 @@ fn difference(old: &Pod, new: &Pod) -> Change {
     if was.labels != is.labels || was.annotations != is.annotations || old.spec != new.spec {
         return Change::Spec;
     }
-    if is_ready(old) == is_ready(new) { Change::Nothing } else { Change::Readiness }
+    let same = is_ready(old) == is_ready(new) && gates(old) == gates(new);
+    if same { Change::Nothing } else { Change::Readiness }
+}
+
+/// What others say of the pod's readiness.
+fn gates(pod: &Pod) -> Vec<Option<&str>> {
+    let gates = pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten());
+    gates
+        .map(|gate| {
+            let mut all = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+            let condition = all.find(|condition| condition.type_ == gate.condition_type);
+            condition.map(|condition| condition.status.as_str())
+        })
+        .collect()
 }
 
 fn is_ready(pod: &Pod) -> bool {
@@ -257,19 +292,79 @@ pub(crate) fn pod_ref(pod: &Pod) -> PodRef {
     }
 }
 
-/// All containers in the order of [`Inner::records`]: init containers first.
-pub(crate) fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (Role, &Container)> {
+/// All containers in the order of [`Inner::records`]: init containers first, ephemeral ones last.
+pub(crate) fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (Role, Cow<'_, Container>)> {
     let init = spec.init_containers.iter().flatten().map(|container| {
         let sidecar = container.restart_policy.as_deref() == Some("Always");
-        (if sidecar { Role::Sidecar } else { Role::Init }, container)
+        (if sidecar { Role::Sidecar } else { Role::Init }, Cow::Borrowed(container))
     });
-    init.chain(spec.containers.iter().map(|container| (Role::Main, container)))
+    let main = spec.containers.iter().map(|container| (Role::Main, Cow::Borrowed(container)));
+    let ephemeral = spec.ephemeral_containers.iter().flatten();
+    let ephemeral = ephemeral.map(|container| (Role::Ephemeral, Cow::Owned(ordinary(container))));
+    init.chain(main).chain(ephemeral)
 }
 
-fn restart_rule(role: Role, policy: Option<&str>) -> RestartRule {
-    match (role, policy) {
+/// The container of this name.
+pub(crate) fn find_container<'a>(pod: &'a Pod, name: &str) -> Option<(Role, Cow<'a, Container>)> {
+    all_containers(pod.spec.as_ref()?).find(|(_, container)| container.name == name)
+}
+
+/// An ephemeral container in the words of all others.
+fn ordinary(container: &EphemeralContainer) -> Container {
+    let container = container.clone();
+    Container {
+        name: container.name,
+        image: container.image,
+        command: container.command,
+        args: container.args,
+        working_dir: container.working_dir,
+        ports: container.ports,
+        env_from: container.env_from,
+        env: container.env,
+        resources: container.resources,
+        resize_policy: container.resize_policy,
+        restart_policy: container.restart_policy,
+        restart_policy_rules: container.restart_policy_rules,
+        volume_mounts: container.volume_mounts,
+        volume_devices: container.volume_devices,
+        liveness_probe: container.liveness_probe,
+        readiness_probe: container.readiness_probe,
+        startup_probe: container.startup_probe,
+        lifecycle: container.lifecycle,
+        termination_message_path: container.termination_message_path,
+        termination_message_policy: container.termination_message_policy,
+        image_pull_policy: container.image_pull_policy,
+        security_context: container.security_context,
+        stdin: container.stdin,
+        stdin_once: container.stdin_once,
+        tty: container.tty,
+    }
+}
+
+/// What a container says itself comes before what its pod says, and what it says of the exit code
+/// that it had comes first.
+fn restart_rule(
+    role: Role,
+    policy: Option<&str>,
+    container: &Container,
+    record: &Record,
+) -> RestartRule {
+    let exit_code = record.exited().map(|end| end.exit_code);
+    let mut rules = container.restart_policy_rules.iter().flatten();
+    let restarts = rules.any(|rule| {
+        let codes = rule.exit_codes.as_ref().zip(exit_code);
+        rule.action == "Restart"
+            && codes.is_some_and(|(codes, code)| {
+                let listed = codes.values.iter().flatten().any(|value| *value == code);
+                if codes.operator == "NotIn" { !listed } else { listed }
+            })
+    });
+    if restarts && role != Role::Ephemeral {
+        return RestartRule::Always;
+    }
+    match (role, container.restart_policy.as_deref().or(policy)) {
         (Role::Sidecar, _) => RestartRule::Always,
-        (_, Some("Never")) => RestartRule::Never,
+        (Role::Ephemeral, _) | (_, Some("Never")) => RestartRule::Never,
         (_, Some("OnFailure")) | (Role::Init, _) => RestartRule::OnFailure,
         (Role::Main, _) => RestartRule::Always,
     }
@@ -313,6 +408,29 @@ mod tests {
         assert_eq!(lost[0].attempt, 2);
         let unreported = restored(&running, |_| false, |_| 5, now);
         assert_eq!(unreported[0].attempt, 4, "the log of run 4 was found");
+    }
+
+    #[test]
+    fn what_a_container_says_of_its_restarts_comes_first() {
+        let rule = |role, policy: &str, container: serde_json::Value, code: i32| {
+            let mut ended = pod(&serde_json::json!({"terminated": {"exitCode": code}}));
+            let container: Container = serde_json::from_value(container).unwrap();
+            ended.spec.as_mut().unwrap().containers[0].name = container.name.clone();
+            let records = restored(&ended, |_| false, |_| 0, Timestamp::UNIX_EPOCH);
+            restart_rule(role, Some(policy), &container, &records[0])
+        };
+        let plain = serde_json::json!({"name": "a"});
+        assert_eq!(rule(Role::Main, "Never", plain.clone(), 1), RestartRule::Never);
+        assert_eq!(rule(Role::Main, "Always", plain, 1), RestartRule::Always);
+        let own = serde_json::json!({"name": "a", "restartPolicy": "OnFailure"});
+        assert_eq!(rule(Role::Main, "Never", own, 1), RestartRule::OnFailure);
+        let coded = serde_json::json!({
+            "name": "a", "restartPolicy": "Never", "restartPolicyRules": [
+                {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}},
+            ],
+        });
+        assert_eq!(rule(Role::Main, "Always", coded.clone(), 42), RestartRule::Always);
+        assert_eq!(rule(Role::Main, "Always", coded, 1), RestartRule::Never);
     }
 
     #[test]

@@ -35,17 +35,18 @@ pub(crate) fn desired(pod: &Pod, inner: &Inner, around: Surroundings) -> PodStat
     let view = inner.view(pod);
     let phase = phase(&view, inner, before.phase.as_deref());
     let initialized = is_initialized(&view);
-    let statuses = |init: bool| -> Vec<ContainerStatus> {
+    let statuses = |wanted: fn(Role) -> bool| -> Vec<ContainerStatus> {
         all_containers(spec)
             .zip(&inner.records)
-            .filter(|((role, _), _)| (*role != Role::Main) == init)
+            .filter(|((role, _), _)| wanted(*role))
             .map(|((role, container), record)| {
-                container_status(role, container, record, inner, initialized, around)
+                container_status(role, &container, record, inner, initialized, around)
             })
             .collect()
     };
-    let (mut init, mut main) = (statuses(true), statuses(false));
-    for status in init.iter_mut().chain(&mut main) {
+    let (mut init, mut main) = (statuses(Role::is_init), statuses(|role| role == Role::Main));
+    let mut ephemeral = statuses(|role| role == Role::Ephemeral);
+    for status in init.iter_mut().chain(&mut main).chain(&mut ephemeral) {
         fit_messages(status, inner.records.len());
     }
     let conditions = conditions(pod, inner, &view, phase, (&init, &main), around.now);
@@ -60,6 +61,7 @@ pub(crate) fn desired(pod: &Pod, inner: &Inner, around: Surroundings) -> PodStat
         start_time: Some(Time(inner.started_at)),
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(main),
+        ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
         reason: inner.failure.as_ref().map(|failure| failure.reason.to_owned()).or(before.reason),
         message: inner
             .failure
@@ -93,7 +95,11 @@ fn phase(view: &PodView, inner: &Inner, before: Option<&str>) -> &'static str {
         let mut mains = main().peekable();
         return if mains.peek().is_some() && mains.all(success) { "Succeeded" } else { "Failed" };
     }
-    let began = |record: &Record| !matches!(record.phase, Phase::NotStarted);
+    let began = |record: &Record| match record.phase {
+        Phase::NotStarted => false,
+        Phase::Running { .. } => !record.post_start || record.last.is_some(),
+        Phase::Exited(_) => true,
+    };
     if main().all(began) { "Running" } else { "Pending" }
 }
 
@@ -115,6 +121,7 @@ fn container_status(
     let ready = match role {
         Role::Init => record.exited().is_some_and(|end| end.exit_code == 0),
         Role::Sidecar | Role::Main => record.running_id().is_some() && record.ready,
+        Role::Ephemeral => false,
     };
     ContainerStatus {
         name: container.name.clone(),
@@ -122,7 +129,10 @@ fn container_status(
         image: container.image.clone().unwrap_or_default(),
         image_id: record.image_id.to_string(),
         ready,
-        started: Some(record.running_id().is_some() && record.started),
+        started: match role {
+            Role::Ephemeral => None,
+            _ => Some(record.running_id().is_some() && record.started),
+        },
         restart_count: i32::try_from(record.attempt).unwrap_or(i32::MAX),
         state: Some(state),
         last_state: Some(last),
@@ -147,6 +157,7 @@ fn states(
 ) -> (ContainerState, ContainerState) {
     let last = || record.last.as_deref().map_or_else(ContainerState::default, terminated);
     let waits = match (&record.phase, &record.hold) {
+        (Phase::Running { .. }, _) if record.post_start => (WaitReason::ContainerCreating, None),
         (Phase::Running { since, .. }, _) => {
             let running = ContainerStateRunning { started_at: Some(Time(*since)) };
             let state = ContainerState { running: Some(running), ..ContainerState::default() };
@@ -238,12 +249,12 @@ fn conditions(
             Some(format!("containers with unready status: [{unready}]")),
         ),
     };
-    let gate = unmet_gate(pod);
-    let ready = match gate {
+    let gates = unmet_gates(pod);
+    let ready = match gates {
         Some(message) if contained => (false, (Some("ReadinessGatesNotReady"), Some(message))),
         _ => (contained, why()),
     };
-    let truths = [
+    let mut truths = vec![
         Now {
             kind: "PodReadyToStartContainers",
             holds: inner.ip.is_some() && !inner.released,
@@ -265,6 +276,14 @@ fn conditions(
         Now { kind: "ContainersReady", holds: contained, reason: why().0, message: why().1 },
         Now { kind: "PodScheduled", holds: true, reason: None, message: None },
     ];
+    if let Some(failure) = inner.failure.as_ref().filter(|failure| failure.disrupted) {
+        truths.push(Now {
+            kind: "DisruptionTarget",
+            holds: true,
+            reason: Some("TerminationByKubelet"),
+            message: Some(failure.message.to_string()),
+        });
+    }
     let before = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
     let before = before.unwrap_or_default();
     let mut all: Vec<PodCondition> = truths
@@ -284,25 +303,27 @@ fn conditions(
     all
 }
 
-/// What is wrong with the first readiness gate that does not hold.
-fn unmet_gate(pod: &Pod) -> Option<String> {
+/// What is wrong with the readiness gates that do not hold.
+fn unmet_gates(pod: &Pod) -> Option<String> {
     let gates = pod.spec.as_ref()?.readiness_gates.as_ref()?;
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref());
     let conditions = conditions.unwrap_or_default();
-    gates.iter().find_map(|gate| {
+    let unmet = gates.iter().filter_map(|gate| {
         let found = conditions.iter().find(|condition| condition.type_ == gate.condition_type);
         match found {
             Some(condition) if condition.status == "True" => None,
-            Some(_) => Some(format!(
-                "the status of pod readiness gate \"{}\" is not \"True\", but False",
-                gate.condition_type
+            Some(condition) => Some(format!(
+                "the status of pod readiness gate \"{}\" is not \"True\", but {}",
+                gate.condition_type, condition.status
             )),
             None => Some(format!(
                 "corresponding condition of pod readiness gate \"{}\" does not exist.",
                 gate.condition_type
             )),
         }
-    })
+    });
+    let unmet: Vec<String> = unmet.collect();
+    (!unmet.is_empty()).then(|| unmet.join(", "))
 }
 
 fn condition(

@@ -1,56 +1,26 @@
 //! What this node cannot do, said before anything is started. Pure.
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, Probe};
+use k8s_openapi::api::core::v1::Container;
 
 /// Refuses a container with a setting that would otherwise be ignored.
 ///
 /// # Errors
 /// What is not supported, and what to use instead.
-pub(crate) fn check(spec: &PodSpec, container: &Container) -> Result<(), String> {
-    let probes = [
-        ("readinessProbe", &container.readiness_probe),
-        ("livenessProbe", &container.liveness_probe),
-        ("startupProbe", &container.startup_probe),
-    ];
-    for (field, probe) in probes {
-        if let Some(probe) = probe {
-            check_probe(field, probe)?;
-        }
+pub(crate) fn check(container: &Container) -> Result<(), String> {
+    let signal = container.lifecycle.as_ref().and_then(|hooks| hooks.stop_signal.as_deref());
+    if let Some(signal) = signal.filter(|signal| *signal != "SIGTERM") {
+        return Err(format!(
+            "lifecycle.stopSignal `{signal}` is not supported on this node; containers are asked to \
+             end by SIGTERM"
+        ));
     }
-    let lifecycle = container.lifecycle.as_ref();
-    let hooks = [
-        ("postStart", lifecycle.and_then(|lifecycle| lifecycle.post_start.as_ref())),
-        ("preStop", lifecycle.and_then(|lifecycle| lifecycle.pre_stop.as_ref())),
-    ];
-    for (field, hook) in hooks {
-        if hook.is_some() {
-            return Err(format!("lifecycle.{field} is not supported on this node yet"));
-        }
-    }
-    if spec.ephemeral_containers.as_ref().is_some_and(|all| !all.is_empty()) {
-        return Err("ephemeral containers are not supported on this node yet".to_owned());
+    let mut rules = container.restart_policy_rules.iter().flatten();
+    if let Some(rule) = rules.find(|rule| rule.action != "Restart") {
+        let action = &rule.action;
+        return Err(format!("restartPolicyRules action `{action}` is not supported on this node"));
     }
     if container.volume_devices.as_ref().is_some_and(|all| !all.is_empty()) {
         return Err("volumeDevices are not supported on this node".to_owned());
-    }
-    Ok(())
-}
-
-fn check_probe(field: &str, probe: &Probe) -> Result<(), String> {
-    if probe.exec.is_some() {
-        return Err(format!(
-            "{field}.exec is not supported on this node: a WebAssembly program has no other \
-             programs beside it; use httpGet or tcpSocket"
-        ));
-    }
-    if probe.grpc.is_some() {
-        return Err(format!("{field}.grpc is not supported on this node yet; use tcpSocket"));
-    }
-    let scheme = probe.http_get.as_ref().and_then(|get| get.scheme.as_deref());
-    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
-        return Err(format!(
-            "{field}.httpGet over HTTPS is not supported on this node yet; use tcpSocket"
-        ));
     }
     Ok(())
 }
@@ -97,21 +67,19 @@ mod tests {
 
     fn checked(container: &serde_json::Value) -> Result<(), String> {
         let container: Container = serde_json::from_value(container.clone()).unwrap();
-        check(&PodSpec::default(), &container)
+        check(&container)
     }
 
     #[test]
     fn nothing_is_ignored_in_silence() {
-        checked(&json!({"name": "c", "readinessProbe": {"httpGet": {"port": 80}}})).unwrap();
-        checked(&json!({"name": "c", "livenessProbe": {"tcpSocket": {"port": 80}}})).unwrap();
-        for container in [
-            json!({"name": "c", "readinessProbe": {"exec": {"command": ["ls"]}}}),
-            json!({"name": "c", "startupProbe": {"grpc": {"port": 1}}}),
-            json!({"name": "c", "livenessProbe": {"httpGet": {"port": 1, "scheme": "HTTPS"}}}),
-            json!({"name": "c", "lifecycle": {"preStop": {"exec": {"command": ["ls"]}}}}),
-        ] {
-            assert!(checked(&container).is_err(), "{container}");
-        }
+        checked(&json!({"name": "c"})).unwrap();
+        let device = json!({"name": "c", "volumeDevices": [{"name": "d", "devicePath": "/dev/d"}]});
+        assert!(checked(&device).is_err());
+        let signal = json!({"name": "c", "lifecycle": {"stopSignal": "SIGUSR1"}});
+        assert!(checked(&signal).unwrap_err().contains("`SIGUSR1`"));
+        checked(&json!({"name": "c", "lifecycle": {"stopSignal": "SIGTERM"}})).unwrap();
+        let rule = json!({"action": "RestartAllContainers"});
+        assert!(checked(&json!({"name": "c", "restartPolicyRules": [rule]})).is_err());
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(crate) struct PodUsage {
 #[derive(Debug)]
 pub(crate) struct ContainerUsage {
     pub(crate) name: String,
+    pub(crate) id: ContainerId,
     pub(crate) stats: ContainerStats,
     /// Processor time in billionths of a core; `None` until it was measured twice.
     pub(crate) nano_cores: Option<u64>,
@@ -87,7 +88,7 @@ pub(crate) async fn measure(shared: &Shared) -> Usage {
         let mut containers = Vec::with_capacity(running.len());
         for (name, id, linux) in running {
             match shared.runtime(linux).stats(&id).await {
-                Ok(stats) => containers.push(ContainerUsage { name, stats, nano_cores: None }),
+                Ok(stats) => containers.push(ContainerUsage { name, id, stats, nano_cores: None }),
                 // It has ended meanwhile.
                 Err(RuntimeError::NoSuchContainer { .. } | RuntimeError::NotRunning { .. }) => {}
                 Err(error) => {

@@ -1,6 +1,7 @@
 //! Volumes: folders on the node that appear in containers.
 
 mod claims;
+pub(crate) mod empty;
 mod files;
 mod host;
 pub(crate) mod local_path;
@@ -10,18 +11,19 @@ pub(crate) mod reclaim;
 mod tests;
 pub(crate) mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, PodSpec, Volume, VolumeMount};
 use wk_runtime::Mount;
 
-use crate::env::{Facts, expand};
+use crate::env::{Facts, expand, names};
 use crate::objects::Found;
 
 pub(crate) use self::claims::{BoundClaim, StoredVolume, claims, volumes_of};
+use self::empty::EmptyDir;
 use self::host::HostPath;
 use self::local_path::OwnVolume;
 pub(crate) use self::payload::references;
@@ -33,12 +35,23 @@ pub(crate) struct VolumeFault {
     volume: String,
     message: String,
     is_claim: bool,
+    is_away: bool,
 }
 
 impl VolumeFault {
+    /// The API server could not be asked.
+    pub(crate) fn away(message: impl Into<String>) -> Self {
+        Self { is_away: true, ..Self::set_up("", message) }
+    }
+
+    /// Whether the API server could not be asked.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away
+    }
+
     /// The volume's content could not be made; `message` is in Kubernetes' words where it has some.
     pub(crate) fn set_up(volume: &str, message: impl Into<String>) -> Self {
-        Self { volume: volume.to_owned(), message: message.into(), is_claim: false }
+        Self { volume: volume.to_owned(), message: message.into(), is_claim: false, is_away: false }
     }
 
     /// The volume, for the log.
@@ -64,7 +77,7 @@ impl VolumeFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Make an empty folder, or leave the one that is there.
-    Folder,
+    Folder(EmptyDir),
     /// Make the folder hold exactly these files, all at once.
     Files(payload::Payload),
     /// See that the node's own path is what the pod thinks it is.
@@ -131,17 +144,39 @@ fn task(volume: &Volume, spec: &PodSpec, given: Given<'_>) -> Result<Task, Volum
     if let Some(files) = payload::of_volume(volume, spec, given) {
         return files.map(Task::Files).map_err(failed);
     }
+    if let Some(source) = &volume.empty_dir {
+        return EmptyDir::of(source).map(Task::Folder).map_err(failed);
+    }
     // A volume without any source is an empty folder, as in Kubernetes.
     let value = serde_json::to_value(volume).unwrap_or_default();
     let kind =
         value.as_object().and_then(|fields| fields.keys().find(|key| *key != "name").cloned());
     match kind.as_deref() {
-        None | Some("emptyDir") => Ok(Task::Folder),
+        None => EmptyDir::of(&EmptyDirVolumeSource::default()).map(Task::Folder).map_err(failed),
         Some(kind) => Err(failed(format!(
             "volume type `{kind}` is not supported on this node; supported are configMap, secret, \
              downwardAPI, projected, emptyDir, hostPath, persistentVolumeClaim and ephemeral"
         ))),
     }
+}
+
+/// Whether the volumes of a pod that has run before can be used as they are: those whose content
+/// comes from the API are there, and the others are made. Blocking.
+pub(crate) fn are_kept(folder: &Path, spec: &PodSpec) -> bool {
+    spec.volumes.iter().flatten().all(|volume| {
+        let path = folder.join(&volume.name);
+        if let Some(source) = &volume.empty_dir {
+            return EmptyDir::of(source).is_ok_and(|empty| empty.ensure(&path).is_ok());
+        }
+        match &volume.host_path {
+            Some(source) => {
+                let kind = source.type_.as_deref().unwrap_or_default();
+                HostPath::new(&source.path, kind).is_ok_and(|host| host.check().is_ok())
+            }
+            // Through the link of a claim, too.
+            None => path.exists(),
+        }
+    })
 }
 
 /// The node's own volumes whose folders [`carry_out`] makes for the first time, by name.
@@ -161,7 +196,7 @@ pub(crate) fn carry_out(folder: &Path, tasks: &[(String, Task)]) -> Result<(), V
     for (volume, task) in tasks {
         let path = folder.join(volume);
         let done = match task {
-            Task::Folder => std::fs::create_dir_all(&path).map_err(|error| error.to_string()),
+            Task::Folder(empty) => empty.ensure(&path).map_err(|error| error.to_string()),
             Task::Files(payload) => {
                 files::write_all_at_once(&path, payload).map_err(|error| error.to_string())
             }
@@ -224,10 +259,11 @@ fn one_mount(
     let root = match &volume.host_path {
         Some(source) => PathBuf::from(&source.path),
         None if claim.is_some() || volume.ephemeral.is_some() => claims::noted(&own)?,
+        None if volume.empty_dir.is_some() => empty::place(own),
         None => own,
     };
     let sub_path = match (&mount.sub_path_expr, &mount.sub_path) {
-        (Some(text), _) => Some(expand(text, &env.iter().cloned().collect())),
+        (Some(text), _) => Some(expanded(text, env)?),
         (None, Some(text)) => Some(text.clone()),
         (None, None) => None,
     };
@@ -243,6 +279,20 @@ fn one_mount(
         container_path: mount.mount_path.clone(),
         read_only: mount.read_only == Some(true) || is_fixed,
     })
+}
+
+/// `subPathExpr` with the values of the variables that it names, each of which has to have one.
+fn expanded(text: &str, env: &[(String, String)]) -> Result<String, String> {
+    let values: HashMap<String, String> = env.iter().cloned().collect();
+    let mut missing: Vec<&str> =
+        names(text).filter(|name| values.get(*name).is_none_or(String::is_empty)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if missing.is_empty() {
+        Ok(expand(text, &values))
+    } else {
+        Err(format!("missing value for {}", missing.join(", ")))
+    }
 }
 
 /// A path below a volume, made as a folder if it is not there. Links cannot lead outside.

@@ -1,6 +1,7 @@
 //! Carries out what [`plan`](crate::plan) decides for one pod, as long as there is something to do.
 
 pub(crate) mod ending;
+mod hooks;
 mod starting;
 
 use std::sync::Arc;
@@ -11,16 +12,16 @@ use k8s_openapi::api::core::v1::Pod;
 use tracing::debug;
 use wk_client::EventType;
 
-use crate::plan::{Step, StopReason, plan};
+use crate::plan::{Role, Step, plan};
 use crate::report;
 use crate::shared::Shared;
-use crate::state::{Failure, Hold, PodEntry, WaitReason};
+use crate::state::{Failure, Hold, PodEntry, WaitReason, find_container};
 
 /// Works on a pod until nothing is left but to wait.
 pub(crate) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
     let token = shared.tasks.token();
     loop {
-        if token.run_until_cancelled(pass(&shared, &entry)).await.is_none() {
+        if token.run_until_cancelled(Box::pin(pass(&shared, &entry))).await.is_none() {
             return;
         }
         let mut inner = entry.lock();
@@ -119,26 +120,22 @@ fn hold_crashing(
         }));
         record.name.clone()
     };
+    let role = find_container(&entry.pod(), &name).map_or(Role::Main, |(role, _)| role);
     let message = format!("Back-off restarting failed container {name} in pod {pod_name}");
-    shared.event(key, Some((&name, false)), EventType::Warning, "BackOff", message);
+    shared.event(key, Some((&name, role)), EventType::Warning, "BackOff", message);
 }
 
 fn fail_by_deadline(shared: &Shared, entry: &PodEntry, pod: &Pod) {
     let limit = pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
     let message = "Pod was active on the node longer than the specified deadline";
     debug!(pod = %entry.key.name, ?limit, "deadline exceeded");
-    entry.lock().failure = Some(Failure { reason: "DeadlineExceeded", message: message.into() });
+    entry.lock().failure = Some(Failure {
+        reason: "DeadlineExceeded",
+        message: message.into(),
+        grace: None,
+        disrupted: false,
+    });
     shared.event(&entry.key, None, EventType::Normal, "DeadlineExceeded", message);
-}
-
-/// Why a container is ended, as the event says it.
-fn stop_message(reason: StopReason, name: &str, unhealthy: Option<&str>) -> String {
-    match (reason, unhealthy) {
-        (StopReason::Unhealthy, Some(probe)) => {
-            format!("Container {name} failed {probe} probe, will be restarted")
-        }
-        _ => format!("Stopping container {name}"),
-    }
 }
 
 /// A duration as Kubernetes writes it: `12ms`, `1.5s`, `2m30s`.

@@ -40,7 +40,7 @@ fn env(container: &Value) -> Result<String, String> {
         allocatable: Allocatable { cpu_milli: 2000, memory_bytes: 1 << 30, storage_bytes: 1 << 40 },
     };
     let first = [("HOSTNAME".to_owned(), "web".to_owned())];
-    let pairs = environment(&container, facts, &found(), &first)?;
+    let pairs = environment(&container, facts, &found(), &EnvFiles::new(), &first)?;
     let pairs = pairs.iter().skip(1).map(|(name, value)| format!("{name}={value}"));
     Ok(pairs.collect::<Vec<_>>().join(" "))
 }

@@ -43,3 +43,8 @@ pub(super) async fn own(State(shared): State<Arc<Shared>>) -> Response {
         wk_process::resident_bytes(),
     ))
 }
+
+/// `/metrics/probes`.
+pub(super) async fn probes(State(shared): State<Arc<Shared>>) -> Response {
+    text(shared.probe_figures.text())
+}

@@ -181,8 +181,12 @@ mod tests {
         };
         let requests = RequestStats { total: 4, in_flight: 1, time: Duration::from_secs(2) };
         let serving = ContainerStats { requests: Some(requests), ..stats };
-        let container =
-            |name: &str, stats| ContainerUsage { name: name.to_owned(), stats, nano_cores: None };
+        let container = |name: &str, stats| ContainerUsage {
+            name: name.to_owned(),
+            id: wk_runtime::ContainerId::new(name),
+            stats,
+            nano_cores: None,
+        };
         let usage = Usage {
             at: Timestamp::from_second(100).unwrap(),
             node: NodeUsage { cpu_nanos: Some(3_000_000_000), ..NodeUsage::default() },

@@ -255,9 +255,10 @@ async fn forward(
         return refused.into_response();
     }
     let server = ForwardServer { protocol: upgrade.protocol, ports };
+    let dialing = Arc::clone(&shared);
     upgraded(&shared, &mut request, async move |io| {
         let dial = async |port: u16| {
-            dial(&entry, port).await.map_err(|error| {
+            dial(&dialing, &entry, port).await.map_err(|error| {
                 let (name, uid) = (&entry.key.name, &entry.key.uid);
                 format!("error forwarding port {port} to pod {name}, uid {uid}: {error}")
             })
@@ -290,7 +291,7 @@ async fn plain(
     let [port] = ports else {
         return (StatusCode::BAD_REQUEST, "a connection has one port").into_response();
     };
-    let mut target = match dial(entry, *port).await {
+    let mut target = match dial(shared, entry, *port).await {
         Ok(target) => target,
         Err(error) => return (StatusCode::BAD_GATEWAY, error).into_response(),
     };
@@ -305,8 +306,8 @@ async fn plain(
 }
 
 /// Connects to a port of a pod: at its address or, if nothing listens there, at its `localhost`.
-async fn dial(entry: &PodEntry, port: u16) -> Result<TcpStream, String> {
-    let ip = entry.lock().ip.ok_or("the pod has no address yet")?;
+async fn dial(shared: &Shared, entry: &PodEntry, port: u16) -> Result<TcpStream, String> {
+    let ip = shared.reach(entry).ok_or("the pod has no address yet")?;
     let first = connect(SocketAddr::new(ip, port)).await;
     let private = match ip {
         IpAddr::V4(ip) if POD_RANGE.contains(ip) => Some(wk_network::loopback_of(ip)),

@@ -173,7 +173,12 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             containers,
         };
-        let container = |nano_cores| ContainerUsage { name: "c".to_owned(), stats, nano_cores };
+        let container = |nano_cores| ContainerUsage {
+            name: "c".to_owned(),
+            id: wk_runtime::ContainerId::new("c"),
+            stats,
+            nano_cores,
+        };
         let usage = Usage {
             at: Timestamp::from_second(100).unwrap(),
             node: NodeUsage::default(),

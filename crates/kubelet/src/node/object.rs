@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use wk_api::Quantity;
 use wk_api::well_known::{ARCH_LABEL, HOSTNAME_LABEL, LOCAL_PATH_FOLDER_ANNOTATION, OS_LABEL};
 
-use crate::config::KubeletConfig;
-use crate::eviction::Thresholds;
+use crate::config::{KubeletConfig, Runtimes};
 use crate::machine::{Machine, Pressures};
 use crate::volumes::local_path;
 
@@ -24,7 +23,7 @@ const WASM_LABEL: &str = "runtime.wasm";
 /// What stays the same about a node while the kubelet runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Described {
-    pub(crate) runtime_version: String,
+    pub(crate) runtimes: Runtimes,
     /// How many pods it takes.
     pub(crate) max_pods: u32,
     /// Why that is fewer than configured.
@@ -40,9 +39,9 @@ pub(crate) struct Essence {
     disk_bytes: u64,
 }
 
-pub(crate) fn essence(machine: &Machine, thresholds: &Thresholds) -> Essence {
+pub(crate) fn essence(machine: &Machine, pressures: Pressures) -> Essence {
     Essence {
-        pressures: machine.pressures(thresholds),
+        pressures,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
         disk_bytes: machine.disk_bytes,
@@ -86,7 +85,7 @@ impl Described {
         &self,
         config: &KubeletConfig,
         node: &Node,
-        machine: &Machine,
+        (machine, pressures): (&Machine, Pressures),
         now: Timestamp,
     ) -> Value {
         let before = node.status.as_ref().and_then(|status| status.conditions.as_deref());
@@ -100,16 +99,12 @@ impl Described {
             ]),
             capacity: Some(resources.clone()),
             allocatable: Some(resources),
-            conditions: Some(self.conditions(
-                machine.pressures(&config.eviction_hard),
-                before.unwrap_or_default(),
-                now,
-            )),
+            conditions: Some(self.conditions(pressures, before.unwrap_or_default(), now)),
             daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: port }),
             node_info: Some(NodeSystemInfo {
                 architecture: arch().to_owned(),
                 boot_id: machine.boot_id.clone(),
-                container_runtime_version: self.runtime_version.clone(),
+                container_runtime_version: self.runtime_version(),
                 kernel_version: machine.kernel.clone(),
                 kube_proxy_version: config.version.clone(),
                 kubelet_version: config.version.clone(),
@@ -123,6 +118,17 @@ impl Described {
             ..NodeStatus::default()
         };
         json!({"status": status})
+    }
+
+    /// The versions of all runtimes, Wasm's first.
+    fn runtime_version(&self) -> String {
+        let versions: Vec<String> = self.runtimes.all().map(|runtime| runtime.version()).collect();
+        versions.join(",")
+    }
+
+    /// What the node says of its container engine: which it is, and why it cannot be used.
+    pub(crate) fn engine(&self) -> Option<(String, Option<String>)> {
+        self.runtimes.linux.as_ref().map(|runtime| (runtime.version(), runtime.fault()))
     }
 
     fn resources(&self, machine: &Machine) -> BTreeMap<String, WireQuantity> {
@@ -170,6 +176,13 @@ impl Described {
         truths.push(("Ready", true, "KubeletReady", ready));
         if let Some(why) = &self.pods_lowered {
             truths.push(("PodCapacityLowered", true, "OpenFileLimit", why.clone()));
+        }
+        // Wasm needs no engine, so that the node is ready all the same.
+        if let Some((version, fault)) = self.engine() {
+            let away = fault.is_some();
+            let reason = if away { "EngineUnreachable" } else { "EngineReachable" };
+            let message = fault.unwrap_or_else(|| format!("{version} answers"));
+            truths.push(("ContainerEngineUnavailable", away, reason, message));
         }
         let condition = |(kind, holds, reason, message): (&str, bool, &str, String)| {
             let status = if holds { "True" } else { "False" };

@@ -108,7 +108,8 @@ fn crashes_are_held_back() {
     let rule = RestartRule::Always;
     check("within the delay", rule, "m:1/10", "hold 0 +5 of 10");
     check("held", rule, "m:1/10@5", "wake +5");
-    check("the hold is over", rule, "m:1/10@0", "start 0");
+    check("another hold is over, the delay is not", rule, "m:1/10@0", "hold 0 +5 of 10");
+    check("both are over", rule, "m:1/5@0", "start 0");
     check("the delay is over", rule, "m:1/4", "start 0");
     check("others go on", rule, "m:1/10@5 m:-", "wake +5, start 1");
     check("an image that is not there", rule, "m:-@7", "wake +7");

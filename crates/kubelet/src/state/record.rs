@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use wk_runtime::ContainerId;
 
 use crate::plan::Observed;
+use crate::probes::Kind;
 use crate::termination::Place;
 
 /// How a container ended.
@@ -40,6 +41,16 @@ pub(crate) enum WaitReason {
     CreateContainerConfigError,
     CreateContainerError,
     RunContainerError,
+    PostStartHookError,
+}
+
+/// Why a container that runs has to be ended and started again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ailment {
+    /// This probe failed.
+    Probe(Kind),
+    /// The hook after its start failed, with this to say.
+    PostStart(Box<str>),
 }
 
 impl WaitReason {
@@ -55,6 +66,7 @@ impl WaitReason {
             Self::CreateContainerConfigError => "CreateContainerConfigError",
             Self::CreateContainerError => "CreateContainerError",
             Self::RunContainerError => "RunContainerError",
+            Self::PostStartHookError => "PostStartHookError",
         }
     }
 }
@@ -91,8 +103,12 @@ pub(crate) struct Record {
     pub(crate) backoff: Option<Duration>,
     pub(crate) ready: bool,
     pub(crate) started: bool,
-    /// What a probe said before the container was to be ended.
-    pub(crate) unhealthy: Option<Box<str>>,
+    /// Why the container is to be ended while it runs.
+    pub(crate) unhealthy: Option<Ailment>,
+    /// Whether the hook after its start still runs: until then the API takes it for being created.
+    pub(crate) post_start: bool,
+    /// Whether the hook before its end was begun, which happens once.
+    pub(crate) pre_stop: bool,
     pub(crate) image_id: Box<str>,
     pub(crate) linux: bool,
     /// Whether it has ended since the worker last looked.
@@ -114,6 +130,8 @@ impl Record {
             ready: false,
             started: false,
             unhealthy: None,
+            post_start: false,
+            pre_stop: false,
             image_id: Box::default(),
             linux: false,
             fresh_exit: false,

@@ -1,5 +1,7 @@
 //! Containers as this process finds them: from what the API says, and from what still runs.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodSpec};
 use wk_runtime::ContainerId;
@@ -24,10 +26,11 @@ pub(crate) fn restored(
     let reported = |name: &str| -> Option<&ContainerStatus> {
         let status = status?;
         let init = status.init_container_statuses.iter().flatten();
-        let mut all = init.chain(status.container_statuses.iter().flatten());
+        let all = init.chain(status.container_statuses.iter().flatten());
+        let mut all = all.chain(status.ephemeral_container_statuses.iter().flatten());
         all.find(|status| status.name == name)
     };
-    let record = |(_, container): (Role, &Container)| {
+    let record = |(_, container): (Role, Cow<'_, Container>)| {
         let mut record = Record::new(&container.name);
         if let Some(status) = reported(&container.name) {
             take_over(&mut record, status, uid, &alive, now);
@@ -71,6 +74,7 @@ fn take_over(
         let id = container_id(uid, &record.name, record.attempt);
         if alive(&id) {
             record.started = status.started.unwrap_or(true);
+            record.ready = status.ready;
             record.phase = Phase::Running { id, since };
         } else {
             record.phase = Phase::Exited(Box::new(Termination {

@@ -1,5 +1,6 @@
 //! Paths of the node itself: `hostPath`, in pods and in persistent volumes.
 
+use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,8 @@ impl HostPath {
         let shown = path.display();
         let failed = |error: io::Error| format!("hostPath `{shown}`: {error}");
         match kind {
-            HostKind::DirectoryOrCreate if !path.exists() => {
+            // Engines make what they are to mount, where nothing is said of it.
+            HostKind::Any | HostKind::DirectoryOrCreate if !path.exists() => {
                 return std::fs::create_dir_all(path).map_err(failed);
             }
             HostKind::FileOrCreate if !path.exists() => {
@@ -62,19 +64,21 @@ impl HostPath {
             _ => {}
         }
         let found = match std::fs::metadata(path) {
-            Ok(metadata) => metadata.file_type(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && kind != HostKind::Any => {
-                return Err(format!("hostPath type check failed: {shown} does not exist"));
-            }
+            Ok(metadata) => Some(metadata.file_type()),
+            // What is not there is not what it should be.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
+        let is = |fits: fn(&FileType) -> bool| found.as_ref().is_some_and(fits);
         let (fits, what) = match kind {
             HostKind::Any => (true, ""),
-            HostKind::DirectoryOrCreate | HostKind::Directory => (found.is_dir(), "a directory"),
-            HostKind::FileOrCreate | HostKind::File => (found.is_file(), "a file"),
-            HostKind::Socket => (found.is_socket(), "a socket file"),
-            HostKind::CharDevice => (found.is_char_device(), "a character device"),
-            HostKind::BlockDevice => (found.is_block_device(), "a block device"),
+            HostKind::DirectoryOrCreate | HostKind::Directory => {
+                (is(FileType::is_dir), "a directory")
+            }
+            HostKind::FileOrCreate | HostKind::File => (is(FileType::is_file), "a file"),
+            HostKind::Socket => (is(FileType::is_socket), "a socket file"),
+            HostKind::CharDevice => (is(FileType::is_char_device), "a character device"),
+            HostKind::BlockDevice => (is(FileType::is_block_device), "a block device"),
         };
         if fits {
             Ok(())

@@ -134,9 +134,18 @@ fn host_paths_are_checked() {
     check(folder.path(), "Directory").unwrap();
     check(&folder.path().join("new"), "DirectoryOrCreate").unwrap();
     assert!(folder.path().join("new").is_dir());
+    check(&folder.path().join("any"), "").unwrap();
+    check(&folder.path().join("fresh"), "FileOrCreate").unwrap();
+    check(Path::new("/dev/null"), "CharDevice").unwrap();
+    assert!(folder.path().join("any").is_dir() && folder.path().join("fresh").is_file());
     for (path, kind, message) in [
         (file.clone(), "Directory", "is not a directory"),
-        (folder.path().join("gone"), "File", "does not exist"),
+        (folder.path().join("gone"), "File", "is not a file"),
+        (folder.path().join("gone"), "Directory", "is not a directory"),
+        (file.clone(), "Socket", "is not a socket file"),
+        (file.clone(), "CharDevice", "is not a character device"),
+        (file.clone(), "BlockDevice", "is not a block device"),
+        (folder.path().to_owned(), "FileOrCreate", "is not a file"),
     ] {
         let fault = check(&path, kind).unwrap_err();
         assert!(fault.message.ends_with(message), "{}", fault.message);
@@ -159,6 +168,10 @@ fn a_sub_path_stays_inside_its_volume() {
     let made = mount(json!({"name": "v", "mountPath": "/d", "subPathExpr": "a/$(NAME)"})).unwrap();
     assert!(made[0].host_path.ends_with("v/a/web") && made[0].host_path.is_dir());
     assert!(!made[0].read_only);
+    let missing = mount(json!({
+        "name": "v", "mountPath": "/d", "subPathExpr": "$(B)/$(NAME)/$(A)/$$(C)",
+    }));
+    assert_eq!(missing.unwrap_err(), "missing value for A, B");
     for sub_path in ["../x", "/etc", "out"] {
         assert!(mount(json!({"name": "v", "mountPath": "/d", "subPath": sub_path})).is_err());
     }

@@ -116,7 +116,10 @@ pub(crate) async fn request(
         };
         let answer = answer.await.map_err(|error| match &error {
             kube::Error::Api(status) => fault(status.message.clone()),
-            other => fault(wk_client::error_chain(other)),
+            other => VolumeFault::away(format!(
+                "failed to fetch token: {}",
+                wk_client::error_chain(other)
+            )),
         })?;
         let token = answer.status.and_then(|status| status.token);
         let token = token.filter(|token| !token.is_empty());

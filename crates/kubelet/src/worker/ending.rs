@@ -1,6 +1,7 @@
 //! How containers and pods end.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,71 +12,220 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::api::{DeleteParams, Preconditions};
 use tracing::{info, warn};
 use wk_client::EventType;
-use wk_runtime::{ContainerExit, ContainerId, ExitReason};
+use wk_runtime::{ContainerExit, ContainerId, ExitReason, PodRef};
 
-use super::stop_message;
+use super::hooks::{Hook, Target};
 use crate::logs;
-use crate::plan::StopReason;
+use crate::plan::{Role, StopReason};
 use crate::report::{self, Written};
 use crate::shared::Shared;
-use crate::state::{Phase, PodEntry, all_containers};
+use crate::state::{Ailment, Hold, Phase, PodEntry, WaitReason, all_containers};
 use crate::termination::{self, Place};
+use crate::volumes::empty;
 
 const DEFAULT_GRACE: u64 = 30;
+/// What a container gets to end in when its hook or others have used up the pod's time.
+const LEAST_GRACE: Duration = Duration::from_secs(2);
 /// How long the end of a stopped container may take to be reported.
 const EXIT_EVENT: Duration = Duration::from_secs(2);
 const DELETE_RETRY: Duration = Duration::from_secs(2);
 
+/// One container on its way to its end.
+struct Ending {
+    index: usize,
+    name: Box<str>,
+    role: Role,
+    id: ContainerId,
+    linux: bool,
+    ip: Option<IpAddr>,
+    /// What it does first.
+    hook: Option<Hook>,
+    /// For both, in all.
+    grace: Duration,
+    /// Whether it is only told that its turn comes: it ends after others.
+    waits: bool,
+    ailment: Option<Ailment>,
+}
+
 /// Ends containers, all at once, and returns when their ends are known.
 ///
-/// It returns early when the pod is given less time than before; the next plan then stops them
-/// again with that.
+/// Each does first what its specification has it do before its end; when the pod ends, so do those
+/// whose turn comes later. It returns early when the pod is given less time than before; the next
+/// plan then stops them again with that.
 pub(super) async fn stop(
     shared: &Arc<Shared>,
     entry: &Arc<PodEntry>,
     pod: &Pod,
     stops: &[(usize, StopReason)],
 ) {
-    let grace = grace(pod);
-    let mut targets: Vec<(ContainerId, bool)> = Vec::new();
-    {
-        let inner = entry.lock();
-        for (index, reason) in stops {
-            let Some(record) = inner.records.get(*index) else { continue };
-            let Some(id) = record.running_id() else { continue };
-            targets.push((id.clone(), record.linux));
-            let message = stop_message(*reason, &record.name, record.unhealthy.as_deref());
-            let container = Some((&*record.name, false));
-            shared.event(&entry.key, container, EventType::Normal, "Killing", message);
-        }
+    let endings = endings(entry, pod, stops, Timestamp::now(), shared.reach(entry));
+    for ending in endings.iter().filter(|ending| !ending.waits) {
+        let message = stop_message(ending, pod);
+        let container = Some((&*ending.name, ending.role));
+        shared.event(&entry.key, container, EventType::Normal, "Killing", message);
     }
-    let stopping = join_all(targets.iter().map(|(id, linux)| async move {
-        let stopped = shared.runtime(*linux).stop(id, grace).await;
-        if let Err(error) = &stopped {
-            warn!(container = %id, %error, "container could not be stopped");
-        }
-        stopped.is_ok()
-    }));
+    let given = total_grace(entry, pod);
+    let stopping = join_all(endings.iter().map(|ending| end(shared, &entry.key, ending)));
     tokio::pin!(stopping);
     let stopped = loop {
         tokio::select! {
             biased;
             stopped = &mut stopping => break stopped,
             () = entry.interrupt.notified() => {
-                if self::grace(&entry.pod()) < grace {
+                if total_grace(entry, &entry.pod()) < given {
                     return;
                 }
             }
         }
     };
-    for ((id, _), stopped) in targets.iter().zip(stopped) {
+    for (ending, stopped) in endings.iter().zip(stopped) {
+        if ending.waits {
+            continue;
+        }
         if stopped {
-            exit_known(shared, entry, id).await;
+            exit_known(shared, entry, &ending.id).await;
+            if let Some(Ailment::PostStart(message)) = &ending.ailment {
+                hold_failed_hook(entry, ending.index, message);
+            }
         } else {
             // Asked again after a while; the engine may have come back by then.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
+}
+
+/// What is to be ended, and notes that their hooks were begun.
+fn endings(
+    entry: &PodEntry,
+    pod: &Pod,
+    stops: &[(usize, StopReason)],
+    now: Timestamp,
+    ip: Option<IpAddr>,
+) -> Vec<Ending> {
+    let Some(spec) = &pod.spec else { return Vec::new() };
+    let total = total_grace(entry, pod);
+    let ends_pod = stops.iter().any(|(_, reason)| *reason != StopReason::Unhealthy);
+    let mut inner = entry.lock();
+    let over = if ends_pod {
+        let since = *inner.ending_since.get_or_insert(now);
+        Duration::try_from(now.duration_since(since)).unwrap_or_default()
+    } else {
+        Duration::ZERO
+    };
+    let all = all_containers(spec).zip(&mut inner.records).enumerate();
+    let endings = all.filter_map(|(index, ((role, container), record))| {
+        let stop = stops.iter().find(|(stopped, _)| *stopped == index);
+        let id = record.running_id()?.clone();
+        let hook = Hook::pre_stop(&container).filter(|_| !record.pre_stop);
+        let waits = stop.is_none();
+        if waits && !(ends_pod && hook.is_some()) {
+            return None;
+        }
+        record.pre_stop |= hook.is_some();
+        let own = match (stop, &record.unhealthy) {
+            (Some((_, StopReason::Unhealthy)), Some(Ailment::Probe(kind))) => {
+                let probe = kind.of(&container);
+                let seconds = probe.and_then(|probe| probe.termination_grace_period_seconds);
+                seconds.and_then(|seconds| u64::try_from(seconds).ok())
+            }
+            _ => None,
+        };
+        let grace = own.map_or_else(|| left(total, over), Duration::from_secs);
+        Some(Ending {
+            index,
+            name: record.name.clone(),
+            role,
+            id,
+            linux: record.linux,
+            ip,
+            hook: hook.filter(|_| !grace.is_zero()),
+            grace,
+            waits,
+            ailment: stop.and(record.unhealthy.clone()),
+        })
+    });
+    endings.collect()
+}
+
+/// Has a container do what it does before its end, and ends it unless its turn comes later; false if
+/// it could not be.
+async fn end(shared: &Shared, key: &PodRef, ending: &Ending) -> bool {
+    let began = tokio::time::Instant::now();
+    if let Some(hook) = &ending.hook {
+        let target = Target {
+            key,
+            container: &ending.name,
+            role: ending.role,
+            id: &ending.id,
+            linux: ending.linux,
+            ip: ending.ip,
+        };
+        hook.run_before_end(shared, target, ending.grace).await;
+    }
+    if ending.waits {
+        return true;
+    }
+    let grace = left(ending.grace, began.elapsed());
+    let stopped = shared.runtime(ending.linux).stop(&ending.id, grace).await;
+    if let Err(error) = &stopped {
+        warn!(container = %ending.id, %error, "container could not be stopped");
+    }
+    stopped.is_ok()
+}
+
+/// Ends all containers of a pod at once, each with what it does before, within `most`: for a process
+/// that goes down with its runtime. Returns whether they have ended.
+pub(crate) async fn end_all(shared: &Shared, entry: &PodEntry, most: Duration) -> bool {
+    let pod = entry.pod();
+    let running: Vec<_> = {
+        let inner = entry.lock();
+        let records = inner.records.iter().enumerate();
+        let outlives = shared.config.linux.outlive_kubelet;
+        let running = records
+            .filter(|(_, record)| record.running_id().is_some() && !(record.linux && outlives));
+        running.map(|(index, _)| (index, StopReason::PodEnds)).collect()
+    };
+    let mut endings = endings(entry, &pod, &running, Timestamp::now(), shared.reach(entry));
+    for ending in &mut endings {
+        ending.grace = ending.grace.min(most);
+    }
+    let ended = join_all(endings.iter().map(|ending| end(shared, &entry.key, ending))).await;
+    ended.into_iter().all(|ended| ended)
+}
+
+/// Why a container is ended, as the event says it.
+fn stop_message(ending: &Ending, pod: &Pod) -> String {
+    let name = &ending.name;
+    match (&ending.ailment, ending.role) {
+        (Some(Ailment::Probe(kind)), Role::Init | Role::Sidecar) => {
+            format!("Init container {name} failed {} probe", kind.as_str())
+        }
+        (Some(Ailment::Probe(kind)), Role::Main | Role::Ephemeral) => {
+            let policy = pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+            let restarted = if policy == Some("Never") { "" } else { ", will be restarted" };
+            format!("Container {name} failed {} probe{restarted}", kind.as_str())
+        }
+        (Some(Ailment::PostStart(_)), _) => "FailedPostStartHook".to_owned(),
+        (None, _) => format!("Stopping container {name}"),
+    }
+}
+
+/// What is left of the time to end; never so little that a program cannot end by itself, unless it
+/// was given none at all.
+fn left(grace: Duration, over: Duration) -> Duration {
+    grace.saturating_sub(over).max(LEAST_GRACE.min(grace))
+}
+
+/// Says why a container is to start again whose hook failed.
+fn hold_failed_hook(entry: &PodEntry, index: usize, message: &str) {
+    let mut inner = entry.lock();
+    let Some(record) = inner.records.get_mut(index) else { return };
+    record.hold = Some(Box::new(Hold {
+        reason: WaitReason::PostStartHookError,
+        message: message.into(),
+        until: Timestamp::now() + super::starting::ERROR_SHOWN,
+        on_objects: false,
+    }));
 }
 
 /// Waits until the runtime has reported the end of a container that it says is stopped.
@@ -98,6 +248,13 @@ async fn exit_known(shared: &Arc<Shared>, entry: &Arc<PodEntry>, id: &ContainerI
     }
 }
 
+/// How long the containers of a pod may take to end, also if something else than its deletion ends it.
+fn total_grace(entry: &PodEntry, pod: &Pod) -> Duration {
+    let grace = grace(pod);
+    let of_failure = entry.lock().failure.as_ref().and_then(|failure| failure.grace);
+    of_failure.map_or(grace, |own| own.min(grace))
+}
+
 /// How long the containers of a pod may take to end.
 pub(crate) fn grace(pod: &Pod) -> Duration {
     let asked = pod.metadata.deletion_grace_period_seconds;
@@ -109,11 +266,23 @@ pub(crate) fn grace(pod: &Pod) -> Duration {
 /// Gives back what a pod held whose containers have all ended, and removes it from the API if it is
 /// to be deleted.
 pub(super) async fn finish(shared: &Arc<Shared>, entry: &Arc<PodEntry>, pod: &Pod) {
+    // An engine remembers how its containers ended until they are removed: first the API knows.
+    let is_last_to_know = {
+        let inner = entry.lock();
+        let linux = inner.records.iter().any(|record| record.linux);
+        linux && !inner.gone && !inner.released && pod.metadata.deletion_timestamp.is_none()
+    };
+    if is_last_to_know && matches!(report::write(shared, entry).await, Written::Failed) {
+        let now = Timestamp::now();
+        shared.timers.at(&entry.key.uid, now + DELETE_RETRY, now).await;
+        return;
+    }
     release(shared, entry).await;
     let gone = entry.lock().gone;
     if gone {
         remove_folder(shared.logs_folder(&entry.key)).await;
         shared.pods.write().remove(&entry.key.uid);
+        shared.probe_figures.forget(&entry.key.uid);
         info!(pod = %entry.key.name, namespace = %entry.key.namespace, "pod removed");
         return;
     }
@@ -178,11 +347,30 @@ async fn release(shared: &Shared, entry: &PodEntry) {
     {
         warn!(pod = %entry.key.name, %error, "network could not be torn down");
     }
+    if let Some(linux) = &shared.runtimes.linux
+        && let Err(error) = linux.remove_pod(&entry.key.uid).await
+    {
+        // What is left is removed with what other pods have left.
+        warn!(pod = %entry.key.name, %error, "sandbox could not be removed");
+    }
     shared.objects.release(&entry.key.uid, &objects);
-    remove_folder(shared.pod_folder(&entry.key.uid)).await;
+    remove_pod_folder(shared.pod_folder(&entry.key.uid)).await;
     let mut inner = entry.lock();
     inner.released = true;
     inner.ip = None;
+    shared.saved.forget(&entry.key.uid);
+}
+
+/// Removes the folder of a pod, with what its volumes have in memory.
+pub(crate) async fn remove_pod_folder(folder: PathBuf) {
+    let volumes = folder.join("volumes");
+    let given = tokio::task::spawn_blocking(move || empty::give_back(&volumes)).await;
+    if let Ok(Err(error)) = given {
+        // What is mounted there is not to be emptied.
+        warn!(folder = %folder.display(), %error, "a volume in memory could not be given back");
+        return;
+    }
+    remove_folder(folder).await;
 }
 
 /// Removes a folder with all in it; one that is not there is fine.

@@ -1,5 +1,6 @@
 //! How a container starts: volumes, image, environment, runtime.
 
+mod environment;
 mod image;
 mod run;
 mod volumes;
@@ -15,6 +16,7 @@ use wk_runtime::{ContainerSpec, InstancePolicy, Limits, Mount, RuntimeError, San
 
 use crate::env::{self, Facts};
 use crate::images;
+use crate::linux as linux_spec;
 use crate::objects::{Found, ObjectKind};
 use crate::plan::{Role, longer_backoff};
 use crate::report;
@@ -27,8 +29,10 @@ pub(super) use self::volumes::refresh_volumes;
 
 /// How long a start waits that failed for want of something in the API; a change ends it at once.
 const MISSING_RETRY: Duration = Duration::from_mins(1);
+/// How long a start waits for an engine that is away; its return ends the wait at once.
+const ENGINE_RETRY: Duration = Duration::from_secs(10);
 /// How long an error is shown at least before it becomes a back-off, as Kubernetes shows both.
-const ERROR_SHOWN: Duration = Duration::from_secs(1);
+pub(super) const ERROR_SHOWN: Duration = Duration::from_secs(1);
 
 /// Why a container did not start this time.
 struct Fault {
@@ -62,7 +66,7 @@ pub(super) async fn start(
 ) {
     let Some(spec) = &pod.spec else { return };
     let Some((role, container)) = all_containers(spec).nth(index) else { return };
-    let starting = Starting { shared, entry, pod, spec, role, container, index };
+    let starting = Starting { shared, entry, pod, spec, role, container: &container, index };
     let interrupted = async {
         // A pod that is to be deleted does not wait for its images.
         loop {
@@ -116,7 +120,7 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     async fn run(&self) -> Result<(), Fault> {
-        if let Err(message) = support::check(self.spec, self.container) {
+        if let Err(message) = support::check(self.container) {
             return Err(Fault::new(WaitReason::CreateContainerConfigError, message));
         }
         let sandbox = self.sandbox().await?;
@@ -130,9 +134,11 @@ impl Starting<'_> {
         })?;
         let env = self.env(&image, &sandbox).await?;
         let runtime = self.shared.runtime(linux);
-        runtime.prepare(&for_runtime).await.map_err(|error| runtime_fault(&error))?;
+        runtime.prepare(&for_runtime).await.map_err(|error| self.runtime_fault(&error))?;
         let attempt = self.next_attempt();
-        let (spec, message_place) = self.container_spec(for_runtime, env, sandbox, attempt)?;
+        let of_linux = self.linux_spec(&image, &sandbox, linux)?;
+        let (mut spec, message_place) = self.container_spec(for_runtime, env, sandbox, attempt)?;
+        spec.linux = of_linux;
         if let Some(folder) = spec.log_path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| {
                 let message =
@@ -144,9 +150,10 @@ impl Starting<'_> {
         let previous = self.begin(&id, attempt, &image, linux, message_place);
         if let Err(error) = runtime.start(&id, &spec).await {
             self.take_back(&id, previous, &error);
-            return Err(runtime_fault(&error));
+            return Err(self.runtime_fault(&error));
         }
         self.started(&id);
+        self.post_start(&id, linux).await;
         if let Some(old) = attempt.checked_sub(1) {
             self.forget_run(old, linux).await;
         }
@@ -194,29 +201,64 @@ impl Starting<'_> {
         }
     }
 
-    fn choose_runtime(&self, image: &wk_oci::Image) -> Result<bool, Fault> {
-        let class = self.spec.runtime_class_name.as_deref();
-        let has_linux = self.shared.runtimes.linux.is_some();
-        support::needs_linux(class, image.kind.is_wasm(), has_linux)
-            .map_err(|message| Fault::new(WaitReason::CreateContainerError, message))
-    }
-
-    async fn env(
+    /// What the container has as a Linux program, or a refusal of what it cannot have as a
+    /// WebAssembly one.
+    fn linux_spec(
         &self,
         image: &wk_oci::Image,
         sandbox: &Sandbox,
-    ) -> Result<Vec<(String, String)>, Fault> {
-        let config =
-            |message: String| Fault::missing(WaitReason::CreateContainerConfigError, message);
-        let wanted = env::references(self.container);
-        let found = fetch(self.shared, self.entry, wanted).await.map_err(config)?;
-        let mut first = image.config.env.clone();
-        first.push(("HOSTNAME".to_owned(), sandbox.hostname.clone()));
-        let links = self.spec.enable_service_links != Some(false);
-        let services = self.shared.services.variables(&self.entry.key.namespace, links);
-        first.extend(services.await.map_err(config)?);
-        let facts = facts(self.shared, self.pod, Some(sandbox.ip));
-        env::environment(self.container, facts, &found, &first).map_err(config)
+        linux: bool,
+    ) -> Result<wk_runtime::LinuxSpec, Fault> {
+        let refused = |message: String| Fault::new(WaitReason::CreateContainerConfigError, message);
+        if !linux {
+            linux_spec::check_wasm(self.spec, self.container).map_err(refused)?;
+            return Ok(wk_runtime::LinuxSpec::default());
+        }
+        let profiles = self.shared.config.data_dir.join("seccomp");
+        let given = linux_spec::Given {
+            pod: self.pod,
+            sandbox,
+            image_user: image.config.user.as_deref(),
+            defaults: &self.shared.config.linux,
+            node_memory: self.shared.allocatable.memory_bytes,
+            seccomp_profile: &|name| {
+                let path = profiles.join(name);
+                std::fs::read_to_string(&path).map_err(|error| {
+                    format!("cannot load seccomp profile \"{}\": {error}", path.display())
+                })
+            },
+        };
+        linux_spec::spec(self.spec, self.container, given).map_err(refused)
+    }
+
+    /// What to do about an error of a runtime. An engine that is away is waited for, and the pod
+    /// says so.
+    fn runtime_fault(&self, error: &RuntimeError) -> Fault {
+        if !matches!(error, RuntimeError::Unavailable { .. }) {
+            return runtime_fault(error);
+        }
+        let message = format!("Failed to create pod sandbox: {error}");
+        let (key, warning) = (&self.entry.key, EventType::Warning);
+        self.shared.event(key, None, warning, "FailedCreatePodSandBox", message.clone());
+        Fault { retry: Some(ENGINE_RETRY), ..Fault::new(WaitReason::ContainerCreating, message) }
+    }
+
+    fn choose_runtime(&self, image: &wk_oci::Image) -> Result<bool, Fault> {
+        let class = self.spec.runtime_class_name.as_deref();
+        let has_linux = self.shared.runtimes.linux.is_some();
+        let linux = support::needs_linux(class, image.kind.is_wasm(), has_linux)
+            .map_err(|message| Fault::new(WaitReason::CreateContainerError, message))?;
+        let is_mixed = self.entry.lock().records.iter().enumerate().any(|(index, record)| {
+            let began = record.running_id().is_some() || record.exited().is_some();
+            index != self.index && began && record.linux != linux
+        });
+        if is_mixed {
+            let message = "a pod cannot have both WebAssembly and Linux containers on a node whose \
+                           pods have no network namespaces of their own: their localhost would not \
+                           be the same; use two pods";
+            return Err(Fault::new(WaitReason::CreateContainerError, message));
+        }
+        Ok(linux)
     }
 
     fn container_spec(
@@ -265,6 +307,7 @@ impl Starting<'_> {
                 stdin_once: container.stdin_once.unwrap_or(false),
                 tty: container.tty.unwrap_or(false),
             },
+            linux: wk_runtime::LinuxSpec::default(),
         };
         Ok((spec, message_place))
     }
@@ -302,7 +345,8 @@ impl Starting<'_> {
             | WaitReason::PodInitializing
             | WaitReason::CrashLoopBackOff
             | WaitReason::ErrImagePull
-            | WaitReason::ImagePullBackOff => {}
+            | WaitReason::ImagePullBackOff
+            | WaitReason::PostStartHookError => {}
         }
         {
             let mut inner = self.entry.lock();
@@ -335,7 +379,7 @@ impl Starting<'_> {
     }
 
     fn event(&self, kind: EventType, reason: &str, message: &str) {
-        let container = Some((self.container.name.as_str(), self.role != Role::Main));
+        let container = Some((self.container.name.as_str(), self.role));
         self.shared.event(&self.entry.key, container, kind, reason, message);
     }
 }
@@ -359,6 +403,7 @@ fn runtime_fault(error: &RuntimeError) -> Fault {
         | RuntimeError::NotRunning { .. }
         | RuntimeError::ExecFailed { .. }
         | RuntimeError::Unsupported { .. }
+        | RuntimeError::Unavailable { .. }
         | RuntimeError::TimedOut { .. }
         | RuntimeError::Internal { .. } => Fault::new(WaitReason::RunContainerError, message),
     }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post};
 use axum::{Json, Router};
@@ -20,6 +22,7 @@ pub(crate) struct Api {
     version: Mutex<u64>,
     changes: broadcast::Sender<(String, Value)>,
     changed: Notify,
+    away: AtomicBool,
     pub(crate) events: Mutex<Vec<Value>>,
 }
 
@@ -32,6 +35,7 @@ impl Api {
             version: Mutex::new(1),
             changes: broadcast::Sender::new(1024),
             changed: Notify::new(),
+            away: AtomicBool::new(false),
             events: Mutex::default(),
         })
     }
@@ -51,7 +55,13 @@ impl Api {
             .route("/api/v1/namespaces/{ns}/pods/{name}", delete(delete_pod))
             .route("/api/v1/namespaces/{ns}/pods/{name}/status", patch(patch_pod))
             .fallback(anything)
+            .layer(from_fn_with_state(Arc::clone(self), unless_away))
             .with_state(Arc::clone(self))
+    }
+
+    /// Answers nothing any more, or again.
+    pub(crate) fn leave(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
     }
 
     pub(crate) fn put(&self, key: &str, mut object: Value) {
@@ -86,6 +96,33 @@ impl Api {
         assert!(found.is_ok(), "`{key}` never became as wanted: {:#?}", self.get(key));
     }
 
+    /// The events of this reason so far.
+    pub(crate) fn events_of(&self, reason: &str) -> Vec<Value> {
+        let events = self.events.lock();
+        events.iter().filter(|event| event["reason"] == reason).cloned().collect()
+    }
+
+    /// Waits for an event and returns it.
+    pub(crate) async fn event(&self, reason: &str) -> Value {
+        self.until_event(|event| event["reason"] == reason).await
+    }
+
+    /// Waits for an event that is as wanted, and returns it.
+    pub(crate) async fn until_event(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                let found = self.events.lock().iter().find(|event| wanted(event)).cloned();
+                match found {
+                    Some(event) => return event,
+                    None => changed.await,
+                }
+            }
+        };
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), wait).await;
+        found.unwrap_or_else(|_| panic!("no such event among {:#?}", self.events.lock()))
+    }
+
     fn next(&self) -> u64 {
         let mut version = self.version.lock();
         *version += 1;
@@ -108,23 +145,24 @@ impl Api {
             let objects = self.objects.lock();
             objects.values().filter(|object| fits(object)).cloned().collect()
         };
-        let added = |object: Value| json!({"type": "ADDED", "object": object});
-        let mut first: Vec<Value> = now.into_iter().map(added).collect();
-        first.push(json!({"type": "BOOKMARK", "object": {
-            "kind": kind, "apiVersion": "v1", "metadata": {
-                "resourceVersion": self.version.lock().to_string(),
-                "annotations": {"k8s.io/initial-events-end": "true"},
-            },
-        }}));
+        let mut first: Vec<String> = now.iter().map(|object| line("ADDED", object)).collect();
+        first.push(line(
+            "BOOKMARK",
+            &json!({
+                "kind": kind, "apiVersion": "v1", "metadata": {
+                    "resourceVersion": self.version.lock().to_string(),
+                    "annotations": {"k8s.io/initial-events-end": "true"},
+                },
+            }),
+        ));
         let later = futures::stream::unfold(changes, |mut changes| async {
             changes.recv().await.ok().map(|change| (change, changes))
         });
         let later = later.filter_map(move |(kind, object)| {
-            let line = fits(&object).then(|| json!({"type": kind, "object": object}));
-            std::future::ready(line)
+            std::future::ready(fits(&object).then(|| line(&kind, &object)))
         });
         let lines = futures::stream::iter(first).chain(later);
-        let lines = lines.map(|line| Ok::<_, std::io::Error>(Bytes::from(format!("{line}\n"))));
+        let lines = lines.map(|line| Ok::<_, std::io::Error>(Bytes::from(line)));
         Body::from_stream(lines).into_response()
     }
 
@@ -146,6 +184,18 @@ impl Api {
         self.put(key, object);
         Json(self.get(key)).into_response()
     }
+}
+
+/// One event of a watch, its type first, as servers write it.
+fn line(kind: &str, object: &Value) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
+}
+
+async fn unless_away(State(api): Shared, request: Request, next: Next) -> Response {
+    if api.away.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    next.run(request).await
 }
 
 fn missing() -> Response {
@@ -290,6 +340,7 @@ async fn anything(State(api): Shared, body: Bytes) -> Response {
     let object: Value = serde_json::from_slice(&body).unwrap_or_default();
     if object["kind"] == "Event" || object.get("involvedObject").is_some() {
         api.events.lock().push(object.clone());
+        api.changed.notify_waiters();
     }
     Json(object).into_response()
 }

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod api;
+mod away;
+mod evictions;
+mod hooks;
+mod probes;
 mod streams;
 mod volumes;
 
@@ -94,6 +98,11 @@ impl Node {
     }
 
     async fn with(api: Arc<Api>, folder: tempfile::TempDir) -> Self {
+        Self::pressed(api, folder, "").await
+    }
+
+    /// One that is under pressure by these thresholds.
+    async fn pressed(api: Arc<Api>, folder: tempfile::TempDir, hard: &str) -> Self {
         let group = TaskGroup::new("test");
         let runtime = Arc::new(FakeRuntime::new());
         let config = KubeletConfig {
@@ -107,7 +116,9 @@ impl Node {
             version: "v1.36.0+wk".to_owned(),
             log_limits: wk_runtime::LogLimits::default(),
             image_garbage: wk_kubelet::ImageGarbage::default(),
-            eviction_hard: "".parse().unwrap(),
+            linux: wk_kubelet::LinuxDefaults::default(),
+            eviction_hard: hard.parse().unwrap(),
+            eviction: wk_kubelet::EvictionSettings::default(),
         };
         let parts = Parts {
             client: ClientBuilder::new(api.router(), "default").build(),
@@ -143,6 +154,18 @@ impl Node {
         assert!(self.group.shutdown(Duration::from_secs(5)).await.is_empty());
         (self.api, self.folder)
     }
+}
+
+/// Waits until there is nothing at a path.
+async fn until_gone(path: &std::path::Path) {
+    let gone = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        while path.exists() {
+            looks.tick().await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "`{}` is still there", path.display());
 }
 
 fn pod(spec: &Value) -> Value {

@@ -12,7 +12,7 @@ use wk_oci::{Credentials, ImageReference, Progress, ProgressFn, PullError};
 use super::{ERROR_SHOWN, Fault, Starting, fetch};
 use crate::images::PullPolicy;
 use crate::objects::ObjectKind;
-use crate::plan::{Role, longer_backoff};
+use crate::plan::longer_backoff;
 use crate::report;
 use crate::shared::event_object;
 use crate::state::{PullBackoff, WaitReason};
@@ -133,7 +133,7 @@ impl Starting<'_> {
             next += NEWS_PERIOD;
             let progress = *receiver.borrow();
             if let Some(progress) = progress {
-                let container = Some((self.container.name.as_str(), self.role != Role::Main));
+                let container = Some((self.container.name.as_str(), self.role));
                 let object = event_object(&self.entry.key, container);
                 let matter = format!("Pulling image \"{name}\": ");
                 let news = format!("{matter}{}", shown(progress));

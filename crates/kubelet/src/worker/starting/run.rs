@@ -3,14 +3,17 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use tokio::sync::broadcast::error::RecvError;
 use tracing::{info, warn};
 use wk_runtime::RuntimeError;
 
+use super::super::hooks::{Hook, Target};
 use super::Starting;
 use crate::images;
 use crate::logs;
 use crate::plan::next_backoff;
-use crate::state::{Phase, Termination, container_id};
+use crate::report;
+use crate::state::{Ailment, Phase, Termination, container_id};
 use crate::termination::{self, Place};
 
 impl Starting<'_> {
@@ -47,7 +50,9 @@ impl Starting<'_> {
         record.linux = linux;
         record.message_place = Some(Box::new(message_place));
         record.image_id = images::image_id(image).into();
-        record.started = self.container.startup_probe.is_none();
+        record.pre_stop = false;
+        record.post_start = Hook::post_start(self.container).is_some();
+        record.started = self.container.startup_probe.is_none() && !record.post_start;
         record.ready = record.started && self.container.readiness_probe.is_none();
         Some(before)
     }
@@ -90,7 +95,59 @@ impl Starting<'_> {
         self.note("Started", &format!("Started container {name}"));
         let key = &self.entry.key;
         info!(pod = %key.name, namespace = %key.namespace, container = %name, %id, "started");
-        self.shared.probes.watch(self.entry, self.container, id);
+    }
+
+    /// Does what the specification has done after a start; only then the container has started.
+    pub(super) async fn post_start(&self, id: &wk_runtime::ContainerId, linux: bool) {
+        if let Some(hook) = Hook::post_start(self.container) {
+            report::ask(self.shared, self.entry);
+            let mut exits = self.shared.exits.subscribe();
+            let ip = self.shared.reach(self.entry);
+            let (key, container) = (&self.entry.key, self.container.name.as_str());
+            let target = Target { key, container, role: self.role, id, linux, ip };
+            let ended = async {
+                while self.runs(id) {
+                    // One that lags has missed something, perhaps this.
+                    if let Err(RecvError::Closed) = exits.recv().await {
+                        return;
+                    }
+                }
+            };
+            let done = tokio::select! {
+                biased;
+                done = hook.run(self.shared, target) => done,
+                () = ended => Ok(()),
+            };
+            if let Err(message) = done {
+                info!(pod = %key.name, container, message, "hook after the start failed");
+                // What a server said may be a secret, so that the event is silent about it.
+                self.warn("FailedPostStartHook", "PostStartHook failed");
+                let mut inner = self.entry.lock();
+                if let Some(record) = inner.records.get_mut(self.index)
+                    && record.running_id() == Some(id)
+                {
+                    record.unhealthy = Some(Ailment::PostStart(message.into()));
+                }
+                return;
+            }
+        }
+        let started = self.container.startup_probe.is_none();
+        {
+            let mut inner = self.entry.lock();
+            let Some(record) = inner.records.get_mut(self.index) else { return };
+            if record.running_id() != Some(id) {
+                return;
+            }
+            record.post_start = false;
+            record.started = started;
+            record.ready = started && self.container.readiness_probe.is_none();
+        }
+        self.shared.probes.watch(self.entry, self.container, id, started);
+    }
+
+    fn runs(&self, id: &wk_runtime::ContainerId) -> bool {
+        let inner = self.entry.lock();
+        inner.records.get(self.index).and_then(|record| record.running_id()) == Some(id)
     }
 
     /// Drops what is kept of the run before the last; the log of the last one stays.

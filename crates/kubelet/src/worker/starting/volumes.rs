@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, Pod, PodSpec, ServiceAc
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use tracing::warn;
+use tracing::{info, warn};
 use wk_api::well_known::{DEFAULT_SERVICE_ACCOUNT, LOCAL_PATH_MADE_ANNOTATION};
 use wk_client::{EventType, error_chain};
 use wk_runtime::Sandbox;
@@ -91,7 +91,18 @@ impl Preparing<'_> {
             entry.lock().volumes = Volumes::Ready;
             return Ok(());
         }
-        let outcome = Box::pin(self.prepare(pod_ip, part)).await;
+        let mut outcome = Box::pin(self.prepare(pod_ip, part)).await;
+        if part == Part::All && outcome.as_ref().is_err_and(VolumeFault::is_away) {
+            let folder = self.shared.volumes_folder(&entry.key.uid);
+            let spec = self.spec.clone();
+            let kept = tokio::task::spawn_blocking(move || volumes::are_kept(&folder, &spec));
+            if kept.await.unwrap_or(false) {
+                info!(pod = %entry.key.name, "volumes as they were before");
+                entry.lock().volumes = Volumes::Ready;
+                // They are looked at again when the API server may be there.
+                outcome = Ok(Some(Timestamp::now() + TOKEN_RETRY));
+            }
+        }
         match &outcome {
             Ok(due) => entry.lock().tokens_due = *due,
             Err(fault) => entry.lock().volumes = Volumes::Failed(fault.text().into()),
@@ -108,13 +119,13 @@ impl Preparing<'_> {
         let (shared, entry) = (self.shared, self.entry);
         let failed = |message: String| VolumeFault::set_up("", message);
         let wanted = volumes::references(self.spec);
-        let mut found = fetch(shared, entry, wanted).await.map_err(failed)?;
+        let mut found = fetch(shared, entry, wanted).await.map_err(VolumeFault::away)?;
         let mut node_labels = BTreeMap::new();
         if part == Part::All {
             let claims = volumes::claims(self.spec, self.pod);
             if !claims.is_empty() {
-                node_labels = self.node_labels().await.map_err(failed)?;
-                found.extend(self.storage(claims).await.map_err(failed)?);
+                node_labels = self.node_labels().await.map_err(VolumeFault::away)?;
+                found.extend(self.storage(claims).await.map_err(VolumeFault::away)?);
             }
         }
         // Whatever changes from here on makes them stale again.
