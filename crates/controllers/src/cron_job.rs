@@ -73,7 +73,7 @@ pub(crate) fn run(
     let context = Arc::new(Context { client, crons, jobs, events, expectations });
     shell.run("cronjob", &queue, 5, move |key| {
         let context = Arc::clone(&context);
-        async move { conflict_is_later(context.reconcile(&key).await) }
+        async move { conflict_is_later(Box::pin(context.reconcile(&key)).await) }
     });
 }
 
@@ -112,7 +112,7 @@ impl Context {
             .collect();
         let plan = plan(&cron, &jobs, Timestamp::now());
         let again = plan.again;
-        self.carry_out(key, &cron, plan).await?;
+        Box::pin(self.carry_out(key, &cron, plan)).await?;
         Ok(again.map_or(Outcome::Done, |due| {
             let wait = due.duration_since(Timestamp::now());
             Outcome::After(Duration::try_from(wait).unwrap_or_default() + SLACK)
@@ -128,15 +128,33 @@ impl Context {
         for notice in std::mem::take(&mut plan.notices) {
             self.say(cron, notice.is_warning, notice.reason, notice.message);
         }
-        for job in std::mem::take(&mut plan.delete) {
+        if plan.start.is_some() && !self.is_newest(key, cron).await? {
+            // The change is on its way, and brings the key back.
+            return Ok(());
+        }
+        for job in std::mem::take(&mut plan.replace) {
             self.delete(key, cron, &job).await?;
         }
+        let forget = std::mem::take(&mut plan.forget);
         if let Some(start) = plan.start.take() {
             self.start(key, cron, start, &mut plan).await?;
         }
-        if cron.status.as_ref() == Some(&plan.status) {
-            return Ok(());
+        if cron.status.as_ref() != Some(&plan.status) {
+            self.write(key, cron, plan).await?;
         }
+        // Only now: what is written down of them cannot be lost any more.
+        for job in forget {
+            self.delete(key, cron, &job).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        key: &NamespacedName,
+        cron: &CronJob,
+        plan: Plan,
+    ) -> Result<(), kube::Error> {
         let object = CronJob { status: Some(plan.status), ..cron.clone() };
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let api = Api::<CronJob>::namespaced(self.client.clone(), namespace);
@@ -144,6 +162,16 @@ impl Context {
         let version = written(result)?;
         self.expectations.expect(key, self.crons.mark(version.as_deref()));
         Ok(())
+    }
+
+    /// Whether the cache shows the `CronJob` as the server has it. Its status tells which starts have
+    /// been: the Job of one may have run and be gone already, so that nothing else would tell.
+    async fn is_newest(&self, key: &NamespacedName, cron: &CronJob) -> Result<bool, kube::Error> {
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let api = Api::<CronJob>::namespaced(self.client.clone(), namespace);
+        let live = api.get_metadata_opt(&key.name).await?;
+        let version = live.and_then(|live| live.metadata.resource_version);
+        Ok(version == cron.metadata.resource_version)
     }
 
     async fn start(
@@ -164,10 +192,19 @@ impl Context {
                 Ok(())
             }
             Err(error) if is_gone(&error) => Ok(()),
-            // Somebody else's Job has the name: this start is lost, and the next one is not.
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                let text = format!("Error creating job: {}", status.message);
-                self.say(cron, true, "FailedCreate", text);
+                let Some(job) = self.job_api(key).get_opt(&name).await? else { return Ok(()) };
+                let owners = job.metadata.owner_references.iter().flatten();
+                let is_ours =
+                    owners.into_iter().any(|one| Some(&one.uid) == cron.metadata.uid.as_ref());
+                if is_ours {
+                    // It was started before, and the status does not say so yet.
+                    plan.activate(&job, start.at);
+                } else {
+                    // Somebody else's: this start is lost, and the next one is not.
+                    let text = format!("Error creating job: {}", status.message);
+                    self.say(cron, true, "FailedCreate", text);
+                }
                 Ok(())
             }
             Err(error) => {

@@ -4,7 +4,6 @@
 
 mod backoff;
 mod fit;
-mod history;
 mod plan;
 mod pods;
 
@@ -24,14 +23,14 @@ use wk_client::{EventRecorder, EventType, Informer, Outcome, WorkQueue};
 
 use crate::claims::{Claimant, written};
 use crate::expectations::Expectations;
-use crate::meta::Meta;
+use crate::history::{History, Recorded};
 use crate::pod_control::PodControl;
-use crate::revisions::Newest;
+use crate::revisions::{self, Newest};
+use crate::wake::wake;
 use crate::watched::{NodeView, Phase, PodView, Selecting, selecting, selector};
 use crate::{CONFLICT_DELAY, Shell, conflict_is_later};
 use backoff::{Failures, SetVersion};
 use fit::{Fit, Placement};
-use history::{History, Recorded};
 use plan::{Ended, KIND, Observed, Plan, plan};
 
 struct Context {
@@ -64,7 +63,12 @@ pub(crate) fn run(
     let queue = WorkQueue::<NamespacedName>::default();
     let context = Arc::new(Context {
         sets,
-        history: History { client, revisions },
+        history: History {
+            client,
+            revisions,
+            kind: KIND,
+            hash_label: CONTROLLER_REVISION_HASH_LABEL,
+        },
         pods,
         failures: Mutex::default(),
         nodes: Mutex::default(),
@@ -82,32 +86,8 @@ fn namespace(key: &NamespacedName) -> &str {
 
 impl Context {
     fn listen(self: &Arc<Self>, queue: &WorkQueue<NamespacedName>) {
-        let from_set = queue.clone();
-        self.sets.on_change(move |key| from_set.add(key.clone()));
-        let (from_revision, seen) = (queue.clone(), self.history.revisions.clone());
-        self.history.revisions.on_change(move |key| {
-            let Some(revision) = seen.get(key) else { return };
-            let meta = Meta::of(&revision.metadata);
-            if let Some(owner) = meta.controller().filter(|owner| owner.is_a(&KIND)) {
-                let namespace = key.namespace.clone();
-                from_revision.add(NamespacedName { namespace, name: owner.name.to_string() });
-            }
-        });
-        let (from_pod, seen) = (queue.clone(), self.sets.clone());
-        self.pods.watched.on_pod(move |key, before, pod| {
-            for owner in before.into_iter().chain(pod.and_then(PodView::controller)) {
-                if owner.is_a(&KIND) {
-                    let namespace = key.namespace.clone();
-                    from_pod.add(NamespacedName { namespace, name: owner.name.to_string() });
-                }
-            }
-            let Some(pod) = pod.filter(|pod| pod.controller().is_none()) else { return };
-            for set in seen.in_namespace(&pod.namespace) {
-                if set.selector.matches_map(&pod.labels) {
-                    from_pod.add(NamespacedName::of(&set.object.metadata));
-                }
-            }
-        });
+        wake(KIND, &self.sets, &self.pods.watched, queue);
+        self.history.wake(queue);
         let (from_node, on_node) = (queue.clone(), Arc::clone(self));
         self.pods.watched.nodes.on_change(move |key| on_node.node_changed(&key.name, &from_node));
     }
@@ -160,7 +140,9 @@ impl Context {
             return Ok(Outcome::Done);
         }
         let existing = self.history.of(key, &version.uid);
-        let Some(newest) = History::newest(set, &existing) else { return Ok(Outcome::Done) };
+        let Some(spec) = &set.spec else { return Ok(Outcome::Done) };
+        let collisions = set.status.as_ref().and_then(|status| status.collision_count);
+        let newest = self.history.newest(&set.metadata, &spec.template, collisions, &existing);
         match self.history.record(key, &newest).await? {
             Recorded::Known => {}
             Recorded::Written(mark) => self.pods.expectations.expect(key, mark),
@@ -174,38 +156,44 @@ impl Context {
             }
         }
         let claimant = Claimant::of(&set.metadata, &seen.selector);
-        let api = self.api(key);
-        let live = || async { Ok(api.get_metadata_opt(&key.name).await?.map(|one| one.metadata)) };
-        let Some(pods) = self.pods.claim(&set.metadata, claimant, live).await? else {
+        let Some(pods) = self.pods.claim::<DaemonSet>(&set.metadata, claimant).await? else {
             return Ok(Outcome::Done);
         };
-        Box::pin(self.bring_closer(key, set, &version, (&newest, &existing), &pods)).await
+        Box::pin(self.bring_closer(key, &seen, &version, (&newest, &existing), &pods)).await
     }
 
     async fn bring_closer(
         &self,
         key: &NamespacedName,
-        set: &DaemonSet,
+        seen: &Selecting<DaemonSet>,
         version: &SetVersion,
         (newest, existing): (&Newest, &[ControllerRevision]),
         pods: &[Arc<PodView>],
     ) -> Result<Outcome, kube::Error> {
+        let Selecting { object: set, selector } = seen;
         let nodes = self.pods.watched.nodes.list();
         let waiting = {
             let mut failures = self.failures.lock();
             failures.forget(&version.uid, Some(version.generation));
             failures.waiting(version, Instant::now())
         };
-        let hash = History::hash(newest.revision());
+        let hash = self.history.hash(newest.revision());
         let now = Timestamp::now();
         let plan = plan(&Observed { set, hash, nodes: &nodes, pods, waiting: &waiting, now });
+        let has_work = !plan.create.is_empty() || !plan.delete.is_empty();
+        if has_work && let Some(again) = self.pods.look_again(&set.metadata, selector).await? {
+            return Ok(again);
+        }
         self.tell(set, version, &plan.ended);
         let result = self.carry_out(set, hash, &plan).await;
         if result.is_ok() {
             let label = CONTROLLER_REVISION_HASH_LABEL;
             let hashes = pods.iter().filter_map(|pod| pod.labels.get(label).map(String::as_str));
             let live: Vec<&str> = hashes.chain([hash]).collect();
-            self.history.cut(key, set, existing, &live).await?;
+            let is_live = |one: &&ControllerRevision| live.contains(&self.history.hash(one));
+            let live: Vec<&str> = existing.iter().filter(is_live).map(revisions::name).collect();
+            let limit = set.spec.as_ref().and_then(|spec| spec.revision_history_limit);
+            self.history.cut(key, limit, existing, &live).await?;
         }
         if set.status.as_ref() != Some(&plan.status) {
             self.write(key, set, plan.status).await?;

@@ -107,8 +107,10 @@ impl Context {
         let live_owners = self.live_owners(&sets);
         let plan = plan(deployment, sets, &live_owners, Timestamp::now());
         let mut version = deployment.metadata.resource_version.clone();
-        if !plan.steps.is_empty() && !Box::pin(self.sees_all(key, deployment)).await? {
-            return Ok(Outcome::After(BEHIND));
+        if !plan.steps.is_empty()
+            && let Some(again) = Box::pin(self.look_again(key, deployment)).await?
+        {
+            return Ok(again);
         }
         for step in plan.steps {
             let done = Box::pin(self.carry_out(key, deployment, step, &mut version)).await;
@@ -127,24 +129,25 @@ impl Context {
         Ok(again.unwrap_or(Outcome::Done))
     }
 
-    /// Whether the caches show the Deployment and all its sets as the server has them: what each set
+    /// `None` if the caches show the Deployment and all its sets as the server has them: what each set
     /// may have depends on all the others. The server is asked only if it was not yet in this term of
-    /// leadership, or since an answer got lost.
-    async fn sees_all(
+    /// leadership, or since an answer got lost. Whoever made it ask has to look again: what they have
+    /// seen may be older than the answer.
+    async fn look_again(
         &self,
         key: &NamespacedName,
         deployment: &Deployment,
-    ) -> Result<bool, kube::Error> {
+    ) -> Result<Option<Outcome>, kube::Error> {
         let uid = Uid::new(deployment.metadata.uid.clone().unwrap_or_default());
         // Before the question: what another replica does after it is not in the answer.
         let term = self.watched.leadership.term();
         if self.expectations.is_complete(key, &uid, term) {
-            return Ok(true);
+            return Ok(None);
         }
         let live = self.deployments(key).get_metadata_opt(&key.name).await?;
         let version = live.and_then(|live| live.metadata.resource_version);
         if version != deployment.metadata.resource_version {
-            return Ok(false);
+            return Ok(Some(Outcome::After(BEHIND)));
         }
         let selector = deployment.spec.as_ref().map(|spec| &spec.selector);
         let labels = selector.and_then(|one| one.match_labels.as_ref()).into_iter().flatten();
@@ -163,10 +166,11 @@ impl Context {
                 shown.object.metadata.resource_version == set.metadata.resource_version
             })
         });
-        if is_shown {
-            self.expectations.found_complete(key, uid, term);
+        if !is_shown {
+            return Ok(Some(Outcome::After(BEHIND)));
         }
-        Ok(is_shown)
+        self.expectations.found_complete(key, uid, term);
+        Ok(Some(Outcome::After(Duration::ZERO)))
     }
 
     /// The sets that the Deployment manages; `None` if that has just changed.
@@ -214,11 +218,8 @@ impl Context {
     /// The uids of those sets that have pods which have not ended.
     fn live_owners(&self, sets: &[ReplicaSet]) -> HashSet<String> {
         let uids = sets.iter().filter_map(|set| set.metadata.uid.clone());
-        uids.filter(|uid| {
-            let pods = self.watched.pods_of(&Uid::new(uid.as_str()));
-            pods.iter().any(|pod| !pod.is_finished())
-        })
-        .collect()
+        uids.filter(|uid| self.watched.has_pod(&Uid::new(uid.as_str()), |pod| !pod.is_finished()))
+            .collect()
     }
 
     /// Does one thing; `false` if what was planned behind it no longer holds.
@@ -263,7 +264,7 @@ impl Context {
                     "annotations": annotations,
                 }}));
                 let params = PatchParams::default();
-                let patched = self.deployments(key).patch(&key.name, &params, &patch).await;
+                let patched = self.deployments(key).patch_status(&key.name, &params, &patch).await;
                 *version = written(patched)?;
                 let mark = self.watched.deployments.mark(version.as_deref());
                 self.expectations.expect(key, mark);

@@ -173,12 +173,15 @@ impl Context {
             return self.expire(key, job).await;
         }
         let claimant = Claimant::of(&job.metadata, &seen.selector);
-        let api = self.api(key);
-        let live = || async { Ok(api.get_metadata_opt(&key.name).await?.map(|one| one.metadata)) };
-        let Some(pods) = self.pods.claim(&job.metadata, claimant, live).await? else {
+        let Some(pods) = self.pods.claim::<Job>(&job.metadata, claimant).await? else {
             return Ok(Outcome::Done);
         };
         let plan = plan(job, &pods, Timestamp::now());
+        let has_work = !plan.create.is_empty() || !plan.delete.is_empty();
+        if has_work && let Some(again) = self.pods.look_again(&job.metadata, &seen.selector).await?
+        {
+            return Ok(again);
+        }
         let again = plan.again;
         self.carry_out(key, job, plan).await?;
         Ok(again.map_or(Outcome::Done, |seconds| Outcome::After(Duration::from_secs(seconds))))

@@ -20,12 +20,14 @@ mod ephemeral_volume;
 mod expectations;
 mod garbage;
 mod hash;
+mod history;
 mod hpa;
 mod job;
 mod meta;
 mod namespace;
 mod node_ipam;
 mod node_lifecycle;
+mod node_ttl;
 mod pod_control;
 mod pod_gc;
 mod replica_set;
@@ -38,6 +40,7 @@ mod storage_protection;
 mod taint_eviction;
 mod taints;
 mod volume_binder;
+mod wake;
 mod watched;
 
 use std::future::Future;
@@ -119,7 +122,7 @@ impl Controllers {
             stateful_sets: stateful_set::watch(&watching, &shell),
             replication_controllers: replica_set::watch_older(&watching, &shell),
         };
-        let older = (client("replication"), scaled.replication_controllers.clone());
+        let older = (client("replication"), &scaled.replication_controllers);
         replica_set::run(client("replicaset"), older, &shell);
         deployment::run(client("deployment"), &shell);
         let jobs = selecting(&watching, group, |job: &Job| {
@@ -129,7 +132,7 @@ impl Controllers {
         cron_job::run(&watching, client("cronjob"), jobs, &shell);
         let revisions = stateful_set::watch_revisions(&watching, &shell);
         let sets = scaled.stateful_sets.clone();
-        stateful_set::run(client("statefulset"), sets, revisions.clone(), &shell);
+        stateful_set::run(&watching, client("statefulset"), sets, revisions.clone(), &shell);
         daemon_set::run(&watching, client("daemon-set"), revisions, &shell);
         disruption::run(&watching, client("disruption"), scaled, &shell);
         let (slices, older) = (client("endpointslice"), client("endpoint"));
@@ -147,6 +150,7 @@ impl Controllers {
         };
         node_lifecycle::run(&client("node"), patience, &shell);
         taint_eviction::run(client("node"), &shell);
+        node_ttl::run(client("ttl"), &shell);
         certificates::run(client("certificate"), config.signer, &shell);
         resource_quota::run(&watching, client("resourcequota"), &shell);
         let autoscaler = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
@@ -178,12 +182,18 @@ impl Shell {
         Fut: Future<Output = Result<Outcome, kube::Error>> + Send + 'static,
     {
         let (leadership, watched) = (self.leadership.clone(), Arc::clone(&self.watched));
+        let token = self.group.token();
         queue.run(&self.group, format!("{name} controller"), workers, move |key| {
             let (mut leadership, watched) = (leadership.clone(), Arc::clone(&watched));
-            let work = reconcile(key);
+            let (work, token) = (reconcile(key), token.clone());
             async move {
-                watched.ready().await;
-                leadership.acquired().await;
+                let turn = async {
+                    watched.ready().await;
+                    leadership.act().await
+                };
+                let Some(_acting) = token.run_until_cancelled(turn).await else {
+                    return Ok(Outcome::Done);
+                };
                 tokio::select! {
                     biased;
                     // Another replica may act by now: what is left to do is its.
@@ -215,7 +225,7 @@ fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
 /// caches, and brings the key back by itself.
 fn conflict_is_later(result: Result<Outcome, kube::Error>) -> Result<Outcome, kube::Error> {
     match result {
-        Err(kube::Error::Api(status)) if status.code == 409 => {
+        Err(kube::Error::Api(status)) if status.reason == "Conflict" => {
             tracing::debug!(status.message, "written by somebody else meanwhile");
             Ok(Outcome::After(CONFLICT_DELAY))
         }

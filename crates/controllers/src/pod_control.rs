@@ -1,18 +1,23 @@
 //! Makes, deletes and claims pods for a controller, tells of it in events, and remembers what of it
 //! the cache has to show.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
-use kube::{Api, Client};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use tracing::debug;
+use wk_api::LabelSelector;
 use wk_api::names::{NamespacedName, Uid};
-use wk_client::{EventRecorder, EventType, error_chain};
+use wk_client::{EventRecorder, EventType, Outcome, error_chain};
 
 use crate::claims::{Claim, Claimant, adopt, release};
 use crate::expectations::Expectations;
@@ -23,8 +28,6 @@ use crate::watched::{PodView, Watched};
 /// The first batch of new pods; each further one is twice as large, as long as nothing fails. A
 /// template that the server refuses costs one request and not hundreds.
 const FIRST_BATCH: usize = 1;
-/// Labels by which the pods of one owner differ.
-const OWN_LABELS: [&str; 1] = ["batch.kubernetes.io/job-completion-index"];
 /// The most bytes of a name from which pods' names are made.
 const PREFIX_MAX: usize = 247;
 
@@ -105,51 +108,56 @@ impl PodControl {
 
     /// Makes pods in growing batches until one fails; the first error is returned.
     ///
-    /// Makes none while the server has pods of `owner` that the cache does not show: their events
-    /// are on the way, and bring the owner back.
+    /// To be called only where [`PodControl::look_again`] says nothing against it.
     pub(crate) async fn create_all(
         &self,
         owner: &ObjectMeta,
         pods: impl IntoIterator<Item = Pod>,
     ) -> Result<(), kube::Error> {
-        let mut pods = pods.into_iter().peekable();
-        let Some(first) = pods.peek() else { return Ok(()) };
-        if !self.shows_all(owner, first).await? {
-            debug!(owner = %NamespacedName::of(owner), "the cache is behind, no pod is made");
-            return Ok(());
-        }
         slow_start(pods, |pod| self.create(owner, pod)).await
     }
 
-    /// Whether the cache shows every pod of `owner` with the labels of `like`. The server is asked
-    /// only if it was not yet in this term of leadership, or since an answer got lost.
-    async fn shows_all(&self, owner: &ObjectMeta, like: &Pod) -> Result<bool, kube::Error> {
+    /// `None` if the cache shows the pods of `owner` as the server has them, as far as it is about how
+    /// many there are: which there are, and which of them are ending. Otherwise nothing is to be made
+    /// or deleted: the events that are missing are on the way, and bring the owner back.
+    ///
+    /// The server is asked only if it was not yet in this term of leadership, or since an answer got
+    /// lost. Whoever made it ask has to look again: what they have seen may be older than the answer.
+    pub(crate) async fn look_again(
+        &self,
+        owner: &ObjectMeta,
+        selector: &LabelSelector,
+    ) -> Result<Option<Outcome>, kube::Error> {
         let key = NamespacedName::of(owner);
         let uid = Uid::new(owner.uid.clone().unwrap_or_default());
         // Before the question: what another replica does after it is not in the answer.
         let term = self.watched.leadership.term();
         if self.expectations.is_complete(&key, &uid, term) {
-            return Ok(true);
+            return Ok(None);
         }
-        let labels = like.metadata.labels.iter().flatten();
-        let common: Vec<String> = labels
-            .filter(|(label, _)| !OWN_LABELS.contains(&label.as_str()))
-            .map(|(label, value)| format!("{label}={value}"))
-            .collect();
-        let params = ListParams::default().labels(&common.join(","));
+        let params = ListParams::default().labels(&selector.to_string());
         let api = self.api(key.namespace.as_deref().unwrap_or_default());
-        let there = api.list_metadata(&params).await?;
-        let shown: HashSet<String> =
-            self.watched.pods_of(&uid).iter().map(|pod| pod.uid().to_string()).collect();
-        let is_shown = there.items.iter().all(|pod| {
+        let there = api.list_metadata(&params).await?.items.into_iter().filter(|pod| {
             let mut owners = pod.metadata.owner_references.iter().flatten();
-            let is_ours = owners.any(|one| one.controller == Some(true) && one.uid == uid.as_str());
-            !is_ours || pod.metadata.uid.as_ref().is_none_or(|pod| shown.contains(pod))
+            owners.any(|one| one.controller == Some(true) && one.uid == uid.as_str())
         });
-        if is_shown {
-            self.expectations.found_complete(&key, uid, term);
+        let there: HashMap<String, bool> = there
+            .map(|pod| {
+                let is_ending = pod.metadata.deletion_timestamp.is_some();
+                (pod.metadata.uid.unwrap_or_default(), is_ending)
+            })
+            .collect();
+        let shown = self.watched.pods_of(&uid).into_iter();
+        let shown: HashMap<String, bool> = shown
+            .filter(|pod| selector.matches_map(&pod.labels))
+            .map(|pod| (pod.uid().to_string(), pod.is_terminating()))
+            .collect();
+        if there != shown {
+            debug!(owner = %key, "the cache is behind, no pod is made or deleted");
+            return Ok(Some(Outcome::Done));
         }
-        Ok(is_shown)
+        self.expectations.found_complete(&key, uid, term);
+        Ok(Some(Outcome::After(Duration::ZERO)))
     }
 
     /// Deletes a pod of `owner`; one that is gone is a success.
@@ -178,6 +186,10 @@ impl PodControl {
             // Gone, or another pod has its name.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => {
+                if !is_refusal(&error) {
+                    // It may be ending all the same.
+                    self.expectations.doubt(&key);
+                }
                 let text = message(&error);
                 self.say(
                     owner,
@@ -200,19 +212,18 @@ impl PodControl {
         join_all(deletions).await.into_iter().collect()
     }
 
-    /// The pods that `owner` manages, after it adopted and released what it should. `None` if it
-    /// did: the view that shows it comes as a change.
-    ///
-    /// `live` asks the server for the owner's metadata, so that one that is gone adopts nothing.
-    pub(crate) async fn claim<F, Fut>(
+    /// The pods that `owner`, of the kind `K`, manages, after it adopted and released what it should.
+    /// `None` if it did: the view that shows it comes as a change.
+    pub(crate) async fn claim<K>(
         &self,
         owner: &ObjectMeta,
         claimant: Claimant<'_>,
-        live: F,
     ) -> Result<Option<Vec<Arc<PodView>>>, kube::Error>
     where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Option<ObjectMeta>, kube::Error>>,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug,
     {
         let key = NamespacedName::of(owner);
         let namespace = key.namespace.as_deref().unwrap_or_default();
@@ -237,9 +248,11 @@ impl PodControl {
             self.expectations.expect(&key, self.watched.pods.mark(version.as_deref()));
         }
         if !adopted.is_empty() {
-            let is_there = live()
-                .await?
-                .is_some_and(|live| live.uid == owner.uid && live.deletion_timestamp.is_none());
+            // The server is asked, so that one that is gone adopts nothing.
+            let owners = Api::<K>::namespaced(self.client.clone(), namespace);
+            let live = owners.get_metadata_opt(&key.name).await?.map(|live| live.metadata);
+            let is_there =
+                live.is_some_and(|live| live.uid == owner.uid && live.deletion_timestamp.is_none());
             if !is_there {
                 return Ok(None);
             }

@@ -20,6 +20,7 @@ use wk_client::{EventRecorder, Informer, Outcome, WorkQueue};
 use crate::claims::{Claimant, written};
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, message};
+use crate::wake::wake;
 use crate::watched::{PodView, Selecting, Watched, selecting};
 use crate::{Shell, conflict_is_later};
 pub(crate) use kinds::SetKind;
@@ -46,14 +47,14 @@ pub(crate) fn watch_older(
 /// Starts both controllers, each with its client.
 pub(crate) fn run(
     replica_sets: Client,
-    (older, sets): (Client, Informer<Selecting<ReplicationController>>),
+    (older, sets): (Client, &Informer<Selecting<ReplicationController>>),
     shell: &Shell,
 ) {
-    start(replica_sets, "replicaset", shell.watched.replica_sets.clone(), shell);
+    start(replica_sets, "replicaset", &shell.watched.replica_sets, shell);
     start(older, "replication", sets, shell);
 }
 
-fn start<K: SetKind>(client: Client, name: &str, sets: Informer<Selecting<K>>, shell: &Shell) {
+fn start<K: SetKind>(client: Client, name: &str, sets: &Informer<Selecting<K>>, shell: &Shell) {
     let events =
         EventRecorder::start(client.clone(), format!("{name}-controller"), None, &shell.group);
     let pods = PodControl {
@@ -66,23 +67,7 @@ fn start<K: SetKind>(client: Client, name: &str, sets: Informer<Selecting<K>>, s
     };
     let queue = WorkQueue::<NamespacedName>::default();
     let context = Arc::new(Context { sets: sets.clone(), pods });
-    let from_set = queue.clone();
-    sets.on_change(move |key| from_set.add(key.clone()));
-    let from_pod = queue.clone();
-    shell.watched.on_pod(move |key, before, pod| {
-        let now = pod.and_then(PodView::controller);
-        for owner in before.into_iter().chain(now).filter(|owner| owner.is_a(&K::KIND)) {
-            let namespace = key.namespace.clone();
-            from_pod.add(NamespacedName { namespace, name: owner.name.to_string() });
-        }
-        let Some(pod) = pod.filter(|pod| pod.controller().is_none()) else { return };
-        // Nobody manages it: whoever selects it may want it.
-        for set in sets.in_namespace(&pod.namespace) {
-            if set.selector.matches_map(&pod.labels) {
-                from_pod.add(NamespacedName::of(set.object.meta()));
-            }
-        }
-    });
+    wake(K::KIND, sets, &shell.watched, &queue);
     shell.run(name, &queue, 8, move |key| {
         let context = Arc::clone(&context);
         async move { conflict_is_later(context.reconcile(&key).await) }
@@ -105,15 +90,20 @@ impl<K: SetKind> Context<K> {
             key.namespace.as_deref().unwrap_or_default(),
         );
         let claimant = Claimant::of(owner, &seen.selector);
-        let live = || async { Ok(api.get_metadata_opt(&key.name).await?.map(|one| one.metadata)) };
-        let Some(pods) = self.pods.claim(owner, claimant, live).await? else {
+        let Some(pods) = self.pods.claim::<K>(owner, claimant).await? else {
             return Ok(Outcome::Done);
         };
         let set = seen.object.as_set();
         let spec = set.spec.clone().unwrap_or_default();
         let now = Timestamp::now();
-        let managed =
-            if claimant.is_terminating { Ok(()) } else { self.manage(&set, &pods, now).await };
+        let step =
+            if claimant.is_terminating { Step::Nothing } else { self.step(&set, &pods, now) };
+        if !matches!(step, Step::Nothing)
+            && let Some(again) = self.pods.look_again(owner, &seen.selector).await?
+        {
+            return Ok(again);
+        }
+        let managed = self.carry_out(&set, step).await;
         let failure = managed.as_ref().err().map(|(reason, error)| (*reason, message(error)));
         let mut status = status(&set, &pods, failure, now);
         if !K::COUNTS_TERMINATING {
@@ -128,20 +118,24 @@ impl<K: SetKind> Context<K> {
         Ok(wait.map_or(Outcome::Done, |seconds| Outcome::After(Duration::from_secs(seconds))))
     }
 
-    async fn manage(
-        &self,
-        set: &ReplicaSet,
-        pods: &[Arc<PodView>],
-        now: Timestamp,
-    ) -> Result<(), (&'static str, kube::Error)> {
-        let spec = set.spec.clone().unwrap_or_default();
-        let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
+    fn step(&self, set: &ReplicaSet, pods: &[Arc<PodView>], now: Timestamp) -> Step {
+        let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let wanted = usize::try_from(wanted).unwrap_or(0);
         let active: Vec<_> = pods.iter().filter(|pod| pod.is_active()).cloned().collect();
         let related = if active.len() > wanted { self.related(set) } else { Vec::new() };
-        match plan(wanted, &active, &related, now) {
+        plan(wanted, &active, &related, now)
+    }
+
+    async fn carry_out(
+        &self,
+        set: &ReplicaSet,
+        step: Step,
+    ) -> Result<(), (&'static str, kube::Error)> {
+        match step {
             Step::Nothing => Ok(()),
             Step::Create(count) => {
-                let Some(template) = &spec.template else { return Ok(()) };
+                let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+                let Some(template) = template else { return Ok(()) };
                 let pods = (0..count).map(|_| self.pods.pod(&set.metadata, template));
                 let made = self.pods.create_all(&set.metadata, pods).await;
                 made.map_err(|error| ("FailedCreate", error))

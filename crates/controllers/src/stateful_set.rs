@@ -2,6 +2,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/>
 
+mod claims;
 mod plan;
 mod pods;
 
@@ -10,29 +11,29 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use kube::api::PostParams;
 use kube::runtime::watcher;
 use kube::{Api, Client};
-use serde_json::json;
 use tracing::info;
 use wk_api::names::NamespacedName;
 use wk_client::{EventRecorder, EventType, Informer, Outcome, WorkQueue};
 
 use crate::claims::{Claimant, written};
 use crate::expectations::Expectations;
-use crate::meta::Meta;
-use crate::pod_control::{PodControl, message};
-use crate::revisions::{self, Newest};
+use crate::history::{History, Recorded};
+use crate::pod_control::{PodControl, is_refusal, message};
+use crate::revisions;
+use crate::wake::wake;
 use crate::watched::{PodView, Selecting, selecting, selector};
-use crate::{Shell, conflict_is_later, is_gone, unless_gone};
+use crate::{CONFLICT_DELAY, Shell, conflict_is_later, is_gone};
+use claims::Claims;
 use plan::{KIND, NewPod, Plan, ordinal, plan};
-use pods::Retention;
 
 struct Context {
     sets: Informer<Selecting<StatefulSet>>,
-    revisions: Informer<ControllerRevision>,
+    history: History,
+    claims: Claims,
     pods: PodControl,
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn watch(watching: &Client, shell: &Shell) -> Informer<Selecting<Stat
 }
 
 pub(crate) fn run(
+    watching: &Client,
     client: Client,
     sets: Informer<Selecting<StatefulSet>>,
     revisions: Informer<ControllerRevision>,
@@ -51,7 +53,7 @@ pub(crate) fn run(
 ) {
     let events = EventRecorder::start(client.clone(), "statefulset-controller", None, &shell.group);
     let pods = PodControl {
-        client,
+        client: client.clone(),
         events,
         watched: Arc::clone(&shell.watched),
         expectations: Expectations::default(),
@@ -59,33 +61,12 @@ pub(crate) fn run(
         finalizer: None,
     };
     let queue = WorkQueue::<NamespacedName>::default();
-    let from_set = queue.clone();
-    sets.on_change(move |key| from_set.add(key.clone()));
-    let (from_revision, seen) = (queue.clone(), revisions.clone());
-    revisions.on_change(move |key| {
-        let Some(revision) = seen.get(key) else { return };
-        let meta = Meta::of(&revision.metadata);
-        if let Some(owner) = meta.controller().filter(|owner| owner.is_a(&KIND)) {
-            let namespace = key.namespace.clone();
-            from_revision.add(NamespacedName { namespace, name: owner.name.to_string() });
-        }
-    });
-    let (from_pod, seen) = (queue.clone(), sets.clone());
-    shell.watched.on_pod(move |key, before, pod| {
-        for owner in before.into_iter().chain(pod.and_then(PodView::controller)) {
-            if owner.is_a(&KIND) {
-                let namespace = key.namespace.clone();
-                from_pod.add(NamespacedName { namespace, name: owner.name.to_string() });
-            }
-        }
-        let Some(pod) = pod.filter(|pod| pod.controller().is_none()) else { return };
-        for set in seen.in_namespace(&pod.namespace) {
-            if set.selector.matches_map(&pod.labels) {
-                from_pod.add(NamespacedName::of(&set.object.metadata));
-            }
-        }
-    });
-    let context = Arc::new(Context { sets, revisions, pods });
+    wake(KIND, &sets, &shell.watched, &queue);
+    let claims = Claims::watch(watching, client.clone(), shell);
+    claims.wake(&sets, &queue);
+    let history = History { client, revisions, kind: KIND, hash_label: revisions::HASH_LABEL };
+    history.wake(&queue);
+    let context = Arc::new(Context { sets, history, claims, pods });
     shell.run("statefulset", &queue, 5, move |key| {
         let context = Arc::clone(&context);
         async move { conflict_is_later(Box::pin(context.reconcile(&key)).await) }
@@ -112,7 +93,8 @@ impl Context {
 
     async fn reconcile(&self, key: &NamespacedName) -> Result<Outcome, kube::Error> {
         self.sets.ready().await;
-        self.revisions.ready().await;
+        self.history.revisions.ready().await;
+        self.claims.ready().await;
         let Some(seen) = self.sets.get(key) else {
             self.pods.expectations.forget(key);
             return Ok(Outcome::Done);
@@ -122,69 +104,40 @@ impl Context {
         }
         let set = &seen.object;
         let claimant = Claimant::of(&set.metadata, &seen.selector);
-        let api = self.api::<StatefulSet>(key);
-        let live = || async { Ok(api.get_metadata_opt(&key.name).await?.map(|one| one.metadata)) };
-        let Some(mut pods) = self.pods.claim(&set.metadata, claimant, live).await? else {
+        let claimed = self.pods.claim::<StatefulSet>(&set.metadata, claimant).await?;
+        let Some(mut pods) = claimed else {
             return Ok(Outcome::Done);
         };
         pods.retain(|pod| ordinal(&key.name, &pod.name).is_some());
         let Some(spec) = &set.spec else { return Ok(Outcome::Done) };
-        let existing = self.own_revisions(key, claimant.uid);
+        let existing = self.history.of(key, claimant.uid);
         let collisions = set.status.as_ref().and_then(|status| status.collision_count);
-        let newest = revisions::newest(
-            KIND,
-            revisions::HASH_LABEL,
-            &set.metadata,
-            &spec.template,
-            collisions,
-            &existing,
-        );
-        if set.metadata.deletion_timestamp.is_none() && !self.record(key, set, &newest).await? {
-            return Ok(Outcome::Done);
-        }
-        let update = revisions::name(newest.revision()).to_owned();
-        let plan = plan(set, &pods, &update, Timestamp::now());
-        let again = plan.again;
-        let templates = Templates { set, existing: &existing, newest: newest.revision() };
-        Box::pin(self.carry_out(key, &templates, plan, &pods)).await?;
-        Ok(again.map_or(Outcome::Done, |seconds| Outcome::After(Duration::from_secs(seconds))))
-    }
-
-    fn own_revisions(&self, key: &NamespacedName, uid: &str) -> Vec<ControllerRevision> {
-        let is_ours = |one: &Arc<ControllerRevision>| {
-            Meta::of(&one.metadata).controller().is_some_and(|owner| owner.uid.as_str() == uid)
-        };
-        let all = self.revisions.in_namespace(namespace(key));
-        all.iter().filter(|one| is_ours(one)).map(|one| (**one).clone()).collect()
-    }
-
-    /// Writes the newest revision; `false` if its name is taken, and another one is tried next.
-    async fn record(
-        &self,
-        key: &NamespacedName,
-        set: &StatefulSet,
-        newest: &Newest,
-    ) -> Result<bool, kube::Error> {
-        let api = self.api::<ControllerRevision>(key);
-        let result = match newest {
-            Newest::Is(_) => return Ok(true),
-            Newest::Renumber(one) => {
-                api.replace(revisions::name(one), &PostParams::default(), one).await
-            }
-            Newest::Create(one) => match api.create(&PostParams::default(), one).await {
-                Err(kube::Error::Api(status)) if status.is_already_exists() => {
+        let newest = self.history.newest(&set.metadata, &spec.template, collisions, &existing);
+        if set.metadata.deletion_timestamp.is_none() {
+            match self.history.record(key, &newest).await? {
+                Recorded::Known => {}
+                Recorded::Written(mark) => self.pods.expectations.expect(key, mark),
+                Recorded::Later => return Ok(Outcome::After(CONFLICT_DELAY)),
+                Recorded::Collided => {
                     let mut status = set.status.clone().unwrap_or_default();
                     let count = status.collision_count.unwrap_or(0).saturating_add(1);
                     status.collision_count = Some(count);
                     self.write(key, set, status).await?;
-                    return Ok(false);
+                    return Ok(Outcome::Done);
                 }
-                other => other,
-            },
-        };
-        let version = written(result)?;
-        self.pods.expectations.expect(key, self.revisions.mark(version.as_deref()));
-        Ok(true)
+            }
+        }
+        let update = revisions::name(newest.revision()).to_owned();
+        let plan = plan(set, &pods, &update, Timestamp::now());
+        let has_work = !plan.create.is_empty() || !plan.delete.is_empty();
+        if has_work && let Some(again) = self.pods.look_again(&set.metadata, &seen.selector).await?
+        {
+            return Ok(again);
+        }
+        let again = plan.again;
+        let templates = Templates { set, existing: &existing, newest: newest.revision() };
+        Box::pin(self.carry_out(key, &templates, plan, &pods)).await?;
+        Ok(again.map_or(Outcome::Done, |seconds| Outcome::After(Duration::from_secs(seconds))))
     }
 
     async fn carry_out(
@@ -199,11 +152,10 @@ impl Context {
         for new in &plan.create {
             result = result.and(self.create(key, templates, new).await);
         }
-        let retention = Retention::of(set);
+        if set.metadata.deletion_timestamp.is_none() {
+            self.claims.keep(key, &self.pods, set, pods).await?;
+        }
         for pod in &plan.delete {
-            if retention.goes_with_pod && plan.condemned.iter().any(|one| one.uid() == pod.uid()) {
-                self.hand_over(key, set, pod).await?;
-            }
             let deleted = self.pods.delete(&set.metadata, pod).await;
             result = result.and(deleted);
         }
@@ -215,14 +167,8 @@ impl Context {
                 pod.labels.get(label).map(String::as_str)
             }))
             .collect();
-        let limit = set.spec.as_ref().and_then(|spec| spec.revision_history_limit).unwrap_or(10);
-        for one in revisions::surplus(templates.existing, &live, limit) {
-            let uid = one.metadata.uid.clone();
-            let preconditions = Some(Preconditions { uid, resource_version: None });
-            let params = DeleteParams { preconditions, ..DeleteParams::default() };
-            let api = self.api::<ControllerRevision>(key);
-            unless_gone(api.delete(revisions::name(&one), &params).await)?;
-        }
+        let limit = set.spec.as_ref().and_then(|spec| spec.revision_history_limit);
+        self.history.cut(key, limit, templates.existing, &live).await?;
         if set.status.as_ref() != Some(&plan.status) {
             self.write(key, set, plan.status).await?;
         }
@@ -239,26 +185,8 @@ impl Context {
         let set = templates.set;
         let Some(template) = templates.of(&new.revision) else { return Ok(()) };
         let name = pods::name(set, new.ordinal);
-        let claims = self.api::<PersistentVolumeClaim>(key);
-        for claim in pods::claims(set, &name) {
-            let claim_name = claim.metadata.name.clone().unwrap_or_default();
-            let text = |how: &str| {
-                format!("create Claim {claim_name} Pod {name} in StatefulSet {} {how}", key.name)
-            };
-            match claims.create(&PostParams::default(), &claim).await {
-                Ok(_) => {
-                    let text = text("success");
-                    self.pods.say(&set.metadata, EventType::Normal, "SuccessfulCreate", text);
-                }
-                // It is there from before, with what is in it.
-                Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-                Err(error) if is_gone(&error) => return Ok(()),
-                Err(error) => {
-                    let text = text(&format!("failed error: {}", message(&error)));
-                    self.pods.say(&set.metadata, EventType::Warning, "FailedCreate", text);
-                    return Err(error);
-                }
-            }
+        if !self.claims.make(key, &self.pods, set, &name).await? {
+            return Ok(());
         }
         let pod = pods::pod(&self.pods, set, &template, new);
         let text = |how: &str| format!("create Pod {name} in StatefulSet {} {how}", key.name);
@@ -273,38 +201,34 @@ impl Context {
                 Ok(())
             }
             Err(error) if is_gone(&error) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let there = self.pods.api(namespace(key)).get_metadata_opt(&name).await?;
+                let is_ours = there.as_ref().is_some_and(|there| {
+                    let owners = there.metadata.owner_references.iter().flatten();
+                    owners.into_iter().any(|one| Some(&one.uid) == set.metadata.uid.as_ref())
+                });
+                // It was made before, and the cache is about to show it; or it is of an earlier set
+                // of this name, and about to go.
+                let is_going = there.is_some_and(|one| one.metadata.deletion_timestamp.is_some());
+                if is_ours {
+                    return Ok(());
+                }
+                if !is_going {
+                    let text = text(&format!("failed error: {}", status.message));
+                    self.pods.say(&set.metadata, EventType::Warning, "FailedCreate", text);
+                }
+                Err(kube::Error::Api(status))
+            }
             Err(error) => {
+                if !is_refusal(&error) {
+                    // It may have been made all the same.
+                    self.pods.expectations.doubt(key);
+                }
                 let text = text(&format!("failed error: {}", message(&error)));
                 self.pods.say(&set.metadata, EventType::Warning, "FailedCreate", text);
                 Err(error)
             }
         }
-    }
-
-    /// Makes the claims of a pod that does not come back go with it.
-    async fn hand_over(
-        &self,
-        key: &NamespacedName,
-        set: &StatefulSet,
-        pod: &PodView,
-    ) -> Result<(), kube::Error> {
-        let owner = OwnerReference {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            name: pod.name.to_string(),
-            uid: pod.uid().to_string(),
-            controller: None,
-            block_owner_deletion: None,
-        };
-        let api = self.api::<PersistentVolumeClaim>(key);
-        for name in pods::claim_names(set, &pod.name).into_values() {
-            // Instead of the set: a claim with two owners would stay for the other one.
-            let remove = json!({"$patch": "delete", "uid": set.metadata.uid});
-            let patch = json!({"metadata": {"ownerReferences": [remove, owner]}});
-            let params = PatchParams::default();
-            unless_gone(api.patch(&name, &params, &Patch::Strategic(patch)).await)?;
-        }
-        Ok(())
     }
 
     async fn write(

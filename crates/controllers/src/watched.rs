@@ -13,17 +13,19 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition, Node, NodeCondition, Pod, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta_v1;
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use parking_lot::Mutex;
-use serde::de::DeserializeOwned;
 use wk_api::LabelSelector;
 use wk_api::names::{NamespacedName, Uid};
-use wk_client::{Informer, Leadership};
+use wk_client::{Decode, Informer, Leadership};
 use wk_process::TaskGroup;
 
 use crate::meta::Owner;
 use index::Index;
 pub(crate) use pod::{JobPod, Phase, PodNetwork, PodView};
+
+/// For how many seconds the kubelet of a node may keep what it has read.
+pub(crate) const TTL_ANNOTATION: &str = "node.alpha.kubernetes.io/ttl";
 
 /// A namespace.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +49,8 @@ pub(crate) struct NodeView {
     pub(crate) is_unschedulable: bool,
     pub(crate) taints: Vec<Taint>,
     pub(crate) conditions: Vec<NodeCondition>,
+    /// For how many seconds its kubelet may keep what it has read.
+    pub(crate) ttl: Option<Box<str>>,
 }
 
 /// An object and the selector it has, read once.
@@ -70,7 +74,9 @@ impl NamespaceView {
 impl NodeView {
     pub(crate) fn of(node: Node) -> Self {
         let spec = node.spec.unwrap_or_default();
+        let mut annotations = node.metadata.annotations.unwrap_or_default();
         Self {
+            ttl: annotations.remove(TTL_ANNOTATION).map(Into::into),
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid,
             resource_version: node.metadata.resource_version,
@@ -100,7 +106,7 @@ pub(crate) fn selecting<K>(
     select: impl Fn(&K) -> LabelSelector + Send + Sync + 'static,
 ) -> Informer<Selecting<K>>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Decode + Sync,
 {
     Informer::projected(
         Api::<K>::all(client.clone()),
@@ -174,7 +180,7 @@ impl Watched {
 
     fn index_pod(&self, key: &NamespacedName) {
         let pod = self.pods.get(key);
-        if let Some(before) = self.index.lock().put(key, pod.as_deref()) {
+        if let Some(before) = self.index.lock().put(key, pod.as_ref()) {
             self.owners_before.lock().entry(key.clone()).or_insert(before);
         }
     }
@@ -202,20 +208,22 @@ impl Watched {
 
     /// The pods that a controller manages, ordered by name.
     pub(crate) fn pods_of(&self, controller: &Uid) -> Vec<Arc<PodView>> {
-        let keys = self.index.lock().of(controller);
-        keys.iter().filter_map(|key| self.pods.get(key)).collect()
+        self.index.lock().of(controller).map(Arc::clone).collect()
+    }
+
+    /// Whether a controller manages a pod of which `test` holds.
+    pub(crate) fn has_pod(&self, controller: &Uid, test: impl Fn(&PodView) -> bool) -> bool {
+        self.index.lock().of(controller).any(|pod| test(pod))
     }
 
     /// The pods of a namespace that nobody manages, ordered by name.
     pub(crate) fn unmanaged_pods(&self, namespace: &str) -> Vec<Arc<PodView>> {
-        let keys = self.index.lock().without_in(namespace);
-        keys.iter().filter_map(|key| self.pods.get(key)).collect()
+        self.index.lock().without_in(namespace).map(Arc::clone).collect()
     }
 
     /// The pods of a node, ordered by namespace and name.
     pub(crate) fn pods_on(&self, node: &str) -> Vec<Arc<PodView>> {
-        let keys = self.index.lock().on(node);
-        keys.iter().filter_map(|key| self.pods.get(key)).collect()
+        self.index.lock().on(node).map(Arc::clone).collect()
     }
 
     /// Waits until all caches are full. Cancel safe.

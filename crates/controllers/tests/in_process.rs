@@ -8,8 +8,14 @@ mod certificates;
 mod daemons;
 #[path = "in_process/disruptions.rs"]
 mod disruptions;
+#[path = "in_process/failing.rs"]
+mod failing;
+#[path = "in_process/faults.rs"]
+mod faults;
 #[path = "in_process/garbage.rs"]
 mod garbage;
+#[path = "in_process/mix.rs"]
+mod mix;
 #[path = "in_process/policy.rs"]
 mod policy;
 #[path = "in_process/replicas.rs"]
@@ -41,8 +47,8 @@ use wk_store::MemoryStore;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A client of an API server in this process, over an empty store in memory.
-async fn cluster(group: &TaskGroup) -> Client {
+/// An API server in this process, over an empty store in memory, and a client of it.
+async fn server(group: &TaskGroup) -> (axum::Router, Client) {
     let config = Config {
         store: Arc::new(MemoryStore::new()),
         authorizer: Arc::new(AllowAuthenticated),
@@ -53,9 +59,21 @@ async fn cluster(group: &TaskGroup) -> Client {
         advertise: None,
         release: Release::default(),
         event_ttl: wk_apiserver::EVENT_TTL,
+        tolerations: wk_apiserver::TolerationSeconds::default(),
     };
-    let server = ApiServer::start(config, group).await.unwrap();
-    in_process(server.router(), User::authenticated("test", [User::MASTERS]))
+    let router = ApiServer::start(config, group).await.unwrap().router();
+    let client = in_process(router.clone(), User::authenticated("test", [User::MASTERS]));
+    (router, client)
+}
+
+/// A cache of whole objects of any kind.
+fn informer<K>(client: &Client, group: &TaskGroup) -> Informer<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let api = Api::<K>::all(client.clone());
+    let config = watcher::Config::default();
+    Informer::projected_as(K::plural(&()).into_owned(), api, config, group, Some)
 }
 
 /// Waits until the objects of a kind are as `wanted` says.
@@ -63,8 +81,7 @@ async fn until<K>(client: &Client, group: &TaskGroup, wanted: impl Fn(&[Arc<K>])
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let api = Api::<K>::all(client.clone());
-    let objects = Informer::start(api, watcher::Config::default(), group);
+    let objects = informer::<K>(client, group);
     let mut changes = objects.subscribe();
     let seen = async {
         objects.ready().await;
@@ -92,7 +109,7 @@ fn has<K: Resource>(objects: &[Arc<K>], namespace: &str, name: &str) -> bool {
 }
 
 async fn start(group: &TaskGroup) -> Client {
-    let client = cluster(group).await;
+    let (_router, client) = server(group).await;
     let config = ControllersConfig::rootless("the CA".to_owned());
     Controllers::run(|_user| client.clone(), config, group);
     client
@@ -165,7 +182,14 @@ async fn nodes_get_ranges_and_taints() {
             let taints = node.spec.clone().unwrap_or_default().taints.unwrap_or_default();
             taints.iter().any(|taint| taint.key == "node.kubernetes.io/not-ready")
         });
-        ranges == ["127.64.0.0/20", "127.64.16.0/20"] && tainted.count() == 2
+        let may_keep = all.iter().filter(|node| {
+            let annotations = node.metadata.annotations.as_ref();
+            annotations.and_then(|all| all.get("node.alpha.kubernetes.io/ttl")?.parse().ok())
+                == Some(0)
+        });
+        ranges == ["127.64.0.0/20", "127.64.16.0/20"]
+            && tainted.count() == 2
+            && may_keep.count() == 2
     })
     .await;
     let ready = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});

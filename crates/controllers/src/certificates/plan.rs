@@ -187,8 +187,17 @@ pub(super) fn life(request: &CertificateSigningRequest, longest: Duration) -> Du
     asked.max(SHORTEST).min(longest)
 }
 
-/// When a request has been kept for long enough; `None` if not before it changes.
+/// When a request has been kept for long enough; `None` if not before it changes. One whose certificate
+/// has ended is of no use to anybody.
 pub(super) fn ends(request: &CertificateSigningRequest) -> Option<Timestamp> {
+    let certificate = request.status.as_ref().and_then(|status| status.certificate.as_ref());
+    let ended = certificate
+        .and_then(|certificate| wk_auth::certificate_end(&certificate.0))
+        .and_then(|end| Timestamp::try_from(end).ok());
+    [ended, kept_until(request)].into_iter().flatten().min()
+}
+
+fn kept_until(request: &CertificateSigningRequest) -> Option<Timestamp> {
     let conditions = request.status.as_ref().and_then(|status| status.conditions.as_ref());
     let updated = |kind: &str| condition(request, kind)?.last_update_time.as_ref().map(|at| at.0);
     let approved = updated("Approved").filter(|_| is_issued(request));
@@ -205,6 +214,7 @@ pub(super) fn ends(request: &CertificateSigningRequest) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::ByteString;
     use serde_json::{Value, json};
 
     use super::*;
@@ -337,5 +347,20 @@ mod tests {
         assert_eq!(of(with("Approved", "")), None, "its signer has time");
         assert_eq!(of(with("Denied", "")), Some(2 * 3600));
         assert_eq!(of(with("Failed", "")), Some(2 * 3600));
+    }
+
+    #[test]
+    fn a_request_goes_when_its_certificate_has_ended() {
+        let mut params = rcgen::CertificateParams::new(["a".to_owned()]).unwrap();
+        params.not_after = std::time::SystemTime::UNIX_EPOCH.into();
+        params.not_after += Duration::from_mins(70);
+        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let condition =
+            json!({"type": "Approved", "status": "True", "lastUpdateTime": "1970-01-01T01:00:00Z"});
+        let mut request =
+            request("kube-apiserver-client", &USAGES, json!({"conditions": [condition]}));
+        let status = request.status.as_mut().unwrap();
+        status.certificate = Some(ByteString(certificate.pem().into_bytes()));
+        assert_eq!(ends(&request).map(Timestamp::as_second), Some(70 * 60));
     }
 }

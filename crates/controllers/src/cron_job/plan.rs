@@ -38,10 +38,12 @@ pub(super) struct Start {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Plan {
     pub(super) notices: Vec<Notice>,
-    /// Jobs to delete: those beyond the history, and those that a new one replaces.
-    pub(super) delete: Vec<Arc<Job>>,
+    /// Jobs that a new one replaces.
+    pub(super) replace: Vec<Arc<Job>>,
     pub(super) start: Option<Start>,
     pub(super) status: CronJobStatus,
+    /// Jobs beyond the history, to be deleted once the status is written, which tells of them.
+    pub(super) forget: Vec<Arc<Job>>,
     /// When to look again.
     pub(super) again: Option<Timestamp>,
 }
@@ -52,7 +54,7 @@ pub(super) struct Plan {
 pub(super) fn plan(cron: &CronJob, jobs: &[Arc<Job>], now: Timestamp) -> Plan {
     let mut plan = Plan { status: cron.status.clone().unwrap_or_default(), ..Plan::default() };
     let spec = &cron.spec;
-    plan.forget(spec, jobs);
+    plan.forget_oldest(spec, jobs);
     plan.observe(jobs);
     if cron.metadata.deletion_timestamp.is_none() && spec.suspend != Some(true) {
         plan.schedule(cron, spec, jobs, now);
@@ -82,8 +84,8 @@ impl Plan {
         self.notices.push(Notice { is_warning, reason, message });
     }
 
-    /// Deletes the oldest finished Jobs beyond the limits.
-    fn forget(&mut self, spec: &CronJobSpec, jobs: &[Arc<Job>]) {
+    /// Gives up the oldest finished Jobs beyond the limits.
+    fn forget_oldest(&mut self, spec: &CronJobSpec, jobs: &[Arc<Job>]) {
         let limits = [
             ("Complete", spec.successful_jobs_history_limit),
             ("Failed", spec.failed_jobs_history_limit),
@@ -96,7 +98,7 @@ impl Plan {
                 (start.map(|time| time.0), name(job).to_owned())
             });
             let surplus = ended.len().saturating_sub(limit);
-            self.delete.extend(ended.into_iter().take(surplus).cloned());
+            self.forget.extend(ended.into_iter().take(surplus).cloned());
         }
     }
 
@@ -205,7 +207,7 @@ impl Plan {
             Some("Replace") => {
                 let old = std::mem::take(active);
                 let is_old = |job: &&Arc<Job>| old.iter().any(|one| is_job(one, job));
-                self.delete.extend(jobs.iter().filter(is_old).cloned());
+                self.replace.extend(jobs.iter().filter(is_old).cloned());
             }
             Some(_) | None => {}
         }

@@ -13,6 +13,9 @@ use wk_api::well_known::{
 use crate::pod_control::PodControl;
 use crate::taints::{NO_EXECUTE, NO_SCHEDULE};
 
+/// How many templates the set has had, which its pods carry since before there were hashes.
+const TEMPLATE_GENERATION_ANNOTATION: &str = "deprecated.daemonset.template.generation";
+const TEMPLATE_GENERATION_LABEL: &str = "pod-template-generation";
 const NETWORK_UNAVAILABLE_TAINT: &str = "node.kubernetes.io/network-unavailable";
 /// What daemons stand on every node: it is theirs to be there when others cannot.
 const STANDS: [(&str, &str); 6] = [
@@ -35,6 +38,10 @@ pub(super) fn pod(
     let mut pod = control.pod(owner, template);
     let labels = pod.metadata.labels.get_or_insert_default();
     labels.insert(CONTROLLER_REVISION_HASH_LABEL.to_owned(), hash.to_owned());
+    let annotations = owner.annotations.as_ref();
+    if let Some(generation) = annotations.and_then(|all| all.get(TEMPLATE_GENERATION_ANNOTATION)) {
+        labels.insert(TEMPLATE_GENERATION_LABEL.to_owned(), generation.clone());
+    }
     if let Some(spec) = &mut pod.spec {
         spec.tolerations = Some(tolerations(spec));
         pin(spec, node);

@@ -14,6 +14,7 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wk_client::Decode;
 
 use crate::meta::OwnerKind;
 
@@ -22,6 +23,7 @@ pub(crate) trait SetKind:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
     + Debug
+    + Decode
     + DeserializeOwned
     + Serialize
     + Send

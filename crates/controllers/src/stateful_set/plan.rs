@@ -26,8 +26,6 @@ pub(super) struct Plan {
     pub(super) create: Vec<NewPod>,
     /// Pods to end: those that are to be made anew, then those that are no longer wanted.
     pub(super) delete: Vec<Arc<PodView>>,
-    /// Of those, the ones that do not come back: their claims may go with them.
-    pub(super) condemned: Vec<Arc<PodView>>,
     pub(super) status: StatefulSetStatus,
     pub(super) again: Option<u64>,
 }
@@ -38,6 +36,13 @@ pub(super) fn ordinal(name: &str, pod: &str) -> Option<i32> {
     let number: i32 = text.parse().ok()?;
     // `+1` and `01` are numbers, too.
     (number.to_string() == text).then_some(number)
+}
+
+/// Whether the set wants a pod of this ordinal.
+pub(super) fn is_wanted(set: &StatefulSet, ordinal: i32) -> bool {
+    let Some(spec) = &set.spec else { return false };
+    let first = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start).unwrap_or(0);
+    ordinal >= first && ordinal - first < spec.replicas.unwrap_or(1)
 }
 
 /// A set under work.
@@ -172,7 +177,6 @@ impl Work<'_> {
                 return false;
             }
             plan.delete.push(Arc::clone(pod));
-            plan.condemned.push(Arc::clone(pod));
             if self.is_ordered {
                 return false;
             }

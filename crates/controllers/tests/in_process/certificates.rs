@@ -42,7 +42,7 @@ fn is_issued(request: &CertificateSigningRequest) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_approved_signed_and_refused_by_the_rules_of_their_signers() {
     let group = TaskGroup::new("test");
-    let client = cluster(&group).await;
+    let (_router, client) = server(&group).await;
     let folder = tempfile::tempdir().unwrap();
     let ca = Arc::new(Ca::load_or_create(folder.path()).unwrap());
     let config = ControllersConfig {

@@ -59,6 +59,7 @@ async fn a_daemon_set_follows_nodes_and_templates() {
         ["nodeSelectorTerms"];
     assert_eq!(required[0]["matchFields"][0]["key"], "metadata.name", "{pod}");
     assert!(pod["metadata"]["labels"]["controller-revision-hash"].is_string());
+    assert_eq!(pod["metadata"]["labels"]["pod-template-generation"], "1");
 
     // A new template goes to all nodes, one after another, and back.
     let params = PatchParams::default();

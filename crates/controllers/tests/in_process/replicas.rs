@@ -1,18 +1,25 @@
-//! Several replicas of the controllers, one of which acts.
+//! No pod too many, whatever happens to controllers and their connections.
 
-use std::collections::BTreeSet;
-
-use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Event;
-use serde_json::json;
 use wk_client::{LeaderElector, LeaseSettings};
 
-use super::daemons::{daemons, node};
-use super::workloads::{run_pods, template, web};
+use super::faults::Faults;
+use super::mix::Mix;
 use super::*;
 
-fn replica(client: &Client, identity: &str) -> TaskGroup {
+fn config() -> ControllersConfig {
+    ControllersConfig::rootless("the CA".to_owned())
+}
+
+/// The controllers over a connection with `faults`, alone.
+fn alone(router: &axum::Router, faults: Faults) -> TaskGroup {
+    let group = TaskGroup::new("controllers");
+    let client = faults.client(router.clone());
+    Controllers::run(|_user| client.clone(), config(), &group);
+    group
+}
+
+/// One of several replicas.
+fn replica(router: &axum::Router, identity: &str, faults: Faults) -> TaskGroup {
     let group = TaskGroup::new(identity.to_owned());
     let settings = LeaseSettings {
         duration: Duration::from_secs(4),
@@ -20,65 +27,76 @@ fn replica(client: &Client, identity: &str) -> TaskGroup {
         retry_period: Duration::from_millis(100),
         ..LeaseSettings::new("kube-controller-manager", identity)
     };
-    let leadership = LeaderElector::start(client.clone(), settings, &group);
-    let config =
-        ControllersConfig { leadership, ..ControllersConfig::rootless("the CA".to_owned()) };
-    Controllers::run(|_user| client.clone(), config, &group);
+    let leadership =
+        LeaderElector::start(Faults::default().client(router.clone()), settings, &group);
+    let client = faults.client(router.clone());
+    Controllers::run(|_user| client.clone(), ControllersConfig { leadership, ..config() }, &group);
     group
+}
+
+/// Waits until so many pods were made.
+async fn made(mix: &Mix, client: &Client, group: &TaskGroup, count: usize) {
+    until::<Pod>(client, group, |_| mix.made() >= count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_get_lost_cost_no_pod_too_many() {
+    let group = TaskGroup::new("test");
+    let (router, client) = server(&group).await;
+    let mix = Mix::new(&client, &group).await;
+    let controllers = alone(&router, Faults { lost: 0.15, ..Faults::default() });
+    mix.create().await;
+    mix.settle().await;
+    mix.check().await;
+    controllers.shutdown(DEADLINE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_are_told_late_cost_no_pod_too_many() {
+    let group = TaskGroup::new("test");
+    let (router, client) = server(&group).await;
+    let mix = Mix::new(&client, &group).await;
+    let late = Duration::from_millis(300);
+    let controllers = alone(&router, Faults { late, ..Faults::default() });
+    mix.create().await;
+    mix.settle().await;
+    mix.check().await;
+    controllers.shutdown(DEADLINE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn controllers_that_start_anew_in_the_middle_make_no_pod_too_many() {
+    let group = TaskGroup::new("test");
+    let (router, client) = server(&group).await;
+    let mix = Mix::new(&client, &group).await;
+    mix.create().await;
+    let faults = Faults { lost: 0.05, late: Duration::from_millis(100) };
+    for part in 1..6 {
+        let controllers = alone(&router, faults);
+        made(&mix, &client, &group, part * 10).await;
+        controllers.shutdown(DEADLINE).await;
+    }
+    let controllers = alone(&router, faults);
+    mix.settle().await;
+    mix.check().await;
+    controllers.shutdown(DEADLINE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_make_no_pod_too_many_also_when_one_takes_over() {
     let group = TaskGroup::new("test");
-    let client = cluster(&group).await;
-    run_pods(&client, &group);
-    let seen = Informer::start(Api::<Pod>::all(client.clone()), watcher::Config::default(), &group);
-    let made = Arc::new(parking_lot::Mutex::new(BTreeSet::new()));
-    let note = Arc::clone(&made);
-    seen.on_change(move |key| {
-        note.lock().insert(key.name.clone());
-    });
-    for number in 0..5 {
-        node(&client, &format!("n{number}"), "True", json!([])).await;
-    }
-    let (first, second) = (replica(&client, "first"), replica(&client, "second"));
-    create(Api::<DaemonSet>::namespaced(client.clone(), "default"), daemons("one")).await;
-    let mut object = web(60, "one");
-    object["spec"]["selector"] = json!({"matchLabels": {"app": "many"}});
-    object["spec"]["template"]["metadata"]["labels"] = json!({"app": "many"});
-    create(Api::<ReplicaSet>::namespaced(client.clone(), "default"), object).await;
-    let mut labelled = template("one");
-    labelled["metadata"]["labels"] = json!({"app": "db"});
-    let spec = json!({
-        "replicas": 10, "podManagementPolicy": "Parallel", "serviceName": "db",
-        "selector": {"matchLabels": {"app": "db"}}, "template": labelled,
-    });
-    let object = json!({"metadata": {"name": "db"}, "spec": spec});
-    create(Api::<StatefulSet>::namespaced(client.clone(), "default"), object).await;
-    let mut job = template("one");
-    job["metadata"] = json!({});
-    job["spec"]["restartPolicy"] = json!("Never");
-    let spec = json!({"completions": 10, "parallelism": 10, "template": job});
-    let object = json!({"metadata": {"name": "once"}, "spec": spec});
-    create(Api::<Job>::namespaced(client.clone(), "default"), object).await;
+    let (router, client) = server(&group).await;
+    let mix = Mix::new(&client, &group).await;
+    let faults = Faults { lost: 0.05, late: Duration::from_millis(200) };
+    let (first, second) = (replica(&router, "first", faults), replica(&router, "second", faults));
+    mix.create().await;
     // One of them goes in the middle of it.
-    until::<Pod>(&client, &group, |all| all.len() > 10).await;
+    made(&mix, &client, &group, 20).await;
     first.shutdown(DEADLINE).await;
-    until::<ReplicaSet>(&client, &group, |all| {
-        all.first().and_then(|one| one.status.clone()).unwrap_or_default().available_replicas
-            == Some(60)
-    })
-    .await;
-    until::<DaemonSet>(&client, &group, |all| {
-        all.first().and_then(|one| one.status.clone()).unwrap_or_default().number_available
-            == Some(5)
-    })
-    .await;
-    until::<Pod>(&client, &group, |all| all.len() == 85).await;
-    let events = Api::<Event>::namespaced(client.clone(), "default");
-    let events = events.list(&ListParams::default()).await.unwrap().items;
-    let deleted = events.iter().any(|one| one.reason.as_deref() == Some("SuccessfulDelete"));
-    assert!(!deleted, "none was too many");
-    assert_eq!(made.lock().len(), 85, "all that were ever made");
+    made(&mix, &client, &group, 40).await;
+    let third = replica(&router, "third", faults);
     second.shutdown(DEADLINE).await;
+    mix.settle().await;
+    mix.check().await;
+    third.shutdown(DEADLINE).await;
 }

@@ -178,7 +178,7 @@ async fn no_pod_too_many_is_made_and_lost_ones_are_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_controller_makes_no_pod_anew() {
     let (first, group) = (TaskGroup::new("first"), TaskGroup::new("test"));
-    let client = cluster(&group).await;
+    let (_router, client) = server(&group).await;
     let run = |group: &TaskGroup| {
         let config = ControllersConfig::rootless("the CA".to_owned());
         Controllers::run(|_user| client.clone(), config, group);
@@ -312,6 +312,19 @@ async fn a_stateful_set_keeps_names_and_claims() {
         |claim: &Arc<PersistentVolumeClaim>| claim.metadata.deletion_timestamp.is_some();
     until::<PersistentVolumeClaim>(&client, &group, |all| {
         all.iter().filter(|claim| !is_ending(claim)).count() == 1
+    })
+    .await;
+
+    // What is left goes with the set, once that is asked for.
+    let policy = json!({"whenDeleted": "Delete", "whenScaled": "Retain"});
+    let policy = json!({"spec": {"persistentVolumeClaimRetentionPolicy": policy}});
+    sets.patch("db", &PatchParams::default(), &Patch::Merge(policy)).await.unwrap();
+    until::<PersistentVolumeClaim>(&client, &group, |all| {
+        all.iter().any(|claim| {
+            let mut owners = claim.metadata.owner_references.iter().flatten();
+            claim.metadata.name.as_deref() == Some("data-db-0")
+                && owners.any(|one| one.kind == "StatefulSet" && one.controller == Some(true))
+        })
     })
     .await;
 }

@@ -45,7 +45,7 @@ fn active(cron: &mut CronJob, jobs: &[&str], last: &str) {
 fn words(plan: &Plan) -> (Option<&str>, Vec<&str>, Vec<&str>) {
     (
         plan.start.as_ref().map(|start| name(&start.job)),
-        plan.delete.iter().map(|job| name(job)).collect(),
+        plan.replace.iter().chain(&plan.forget).map(|job| name(job)).collect(),
         plan.notices.iter().map(|notice| notice.reason).collect(),
     )
 }
