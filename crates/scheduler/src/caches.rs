@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{
     Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, Service,
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use wk_client::Informer;
@@ -17,13 +17,16 @@ use crate::inbox::{Inbox, Kind};
 use crate::labels::{Labels, Selector};
 use crate::offer::Offer;
 use crate::owners::of_service;
-use crate::storage::{Claim, Class, Volume};
+use crate::storage::{Capacity, Claim, Class, Driver, Limits, Volume};
 
 /// What the scheduler watches.
 #[derive(Debug)]
 pub(crate) struct Caches {
     pub(crate) namespaces: Informer<Labels>,
     pub(crate) classes: Informer<Class>,
+    pub(crate) drivers: Informer<Driver>,
+    pub(crate) capacities: Informer<Capacity>,
+    pub(crate) limits: Informer<Limits>,
     pub(crate) volumes: Informer<Volume>,
     pub(crate) claims: Informer<Claim>,
     pub(crate) budgets: Informer<Budget>,
@@ -48,6 +51,9 @@ impl Caches {
         Self {
             namespaces: watch!(Namespace, |one| Some(Labels::new(one.metadata.labels))),
             classes: watch!(StorageClass, |one| Some(Class::of(one))),
+            drivers: watch!(CSIDriver, |one| Some(Driver::of(&one))),
+            capacities: watch!(CSIStorageCapacity, |one| Some(Capacity::of(one))),
+            limits: watch!(CSINode, Limits::of),
             volumes: watch!(PersistentVolume, |one| Some(Volume::of(one))),
             claims: watch!(PersistentVolumeClaim, |one| Some(Claim::of(one))),
             budgets: watch!(PodDisruptionBudget, Budget::of),
@@ -70,6 +76,9 @@ impl Caches {
     pub(crate) async fn ready(&self) {
         self.namespaces.ready().await;
         self.classes.ready().await;
+        self.drivers.ready().await;
+        self.capacities.ready().await;
+        self.limits.ready().await;
         self.volumes.ready().await;
         self.claims.ready().await;
         self.budgets.ready().await;
@@ -86,6 +95,9 @@ impl Caches {
         let inbox = Inbox::default();
         inbox.follow(Kind::Namespace, &self.namespaces);
         inbox.follow(Kind::Class, &self.classes);
+        inbox.follow(Kind::Driver, &self.drivers);
+        inbox.follow(Kind::Capacity, &self.capacities);
+        inbox.follow(Kind::CsiNode, &self.limits);
         inbox.follow(Kind::Volume, &self.volumes);
         inbox.follow(Kind::Claim, &self.claims);
         inbox.follow(Kind::Budget, &self.budgets);

@@ -64,6 +64,8 @@ pub struct Cluster {
     by_name: HashMap<Box<str>, NodeIndex>,
     order: RefCell<Option<Arc<[NodeIndex]>>>,
     placed: HashMap<NamespacedName, Placed>,
+    /// How many of those are assumed.
+    assumed: usize,
     crowd: Crowd,
     /// How many nodes hold each image.
     images: HashMap<Box<str>, i64>,
@@ -82,6 +84,11 @@ impl Cluster {
     /// How many nodes there are.
     pub fn node_count(&self) -> usize {
         self.order().len()
+    }
+
+    /// How many pods have a node, and of how many of them that is only assumed.
+    pub fn pod_counts(&self) -> (usize, usize) {
+        (self.placed.len(), self.assumed)
     }
 
     /// The nodes that exist, in the order in which they are looked at.
@@ -199,13 +206,15 @@ impl Cluster {
         state.residents.push(Arc::clone(&demand));
         self.crowd.add(&demand, index);
         self.storage.use_claims(&demand, 1);
+        self.assumed += usize::from(is_assumed);
         self.placed.insert(key, Placed { demand, node: index, is_assumed });
         before
     }
 
     /// Takes a pod out and returns what was counted.
     pub fn remove_pod(&mut self, key: &NamespacedName) -> Option<Arc<Demand>> {
-        let Placed { demand, node, .. } = self.placed.remove(key)?;
+        let Placed { demand, node, is_assumed } = self.placed.remove(key)?;
+        self.assumed -= usize::from(is_assumed);
         let state = &mut self.nodes[node as usize];
         state.used.remove(&demand);
         if let Some(index) = state.residents.iter().position(|one| Arc::ptr_eq(one, &demand)) {

@@ -13,6 +13,9 @@ use wk_client::Informer;
 pub(crate) enum Kind {
     Namespace,
     Class,
+    Driver,
+    Capacity,
+    CsiNode,
     Volume,
     Claim,
     Budget,

@@ -29,6 +29,7 @@ pub mod taints;
 
 mod caches;
 mod inbox;
+mod metrics;
 mod queue;
 mod shell;
 mod writes;
@@ -37,4 +38,5 @@ mod writes;
 mod testing;
 
 pub use config::{ConfigError, ProfileConfig, SchedulerConfig};
+pub use metrics::Metrics;
 pub use shell::Scheduler;

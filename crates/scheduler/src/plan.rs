@@ -47,6 +47,47 @@ pub struct Unschedulable {
     pub preemption: Preemption,
 }
 
+/// A part of a decision, by the extension point whose plugins have spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// They looked at the pod and the cluster.
+    PreFilter,
+    /// They judged nodes.
+    Filter,
+    /// It was looked for pods that could make room.
+    PostFilter,
+    /// They compared the possible nodes.
+    Score,
+}
+
+impl Stage {
+    /// The extension point's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PreFilter => "PreFilter",
+            Self::Filter => "Filter",
+            Self::PostFilter => "PostFilter",
+            Self::Score => "Score",
+        }
+    }
+}
+
+/// What is told whenever a part of a decision has ended, and how: so that time can be taken.
+pub type Observer<'a> = dyn FnMut(Stage, &'static str) + 'a;
+
+/// Chooses the node for `pod` as [`choose_observed`] does, unobserved.
+///
+/// # Errors
+/// As there.
+pub fn choose(
+    profile: &Profile,
+    pod: &Demand,
+    cluster: &Cluster,
+    chance: Chance,
+) -> (Result<Chosen, Unschedulable>, usize) {
+    choose_observed(profile, pod, cluster, chance, &mut |_, _| {})
+}
+
 /// Chooses the node for `pod`: of those that pass all filters, the one with the best score.
 ///
 /// In a large cluster not all nodes are looked at, but enough to find a good one. The second value
@@ -55,11 +96,12 @@ pub struct Unschedulable {
 /// # Errors
 /// Why no node is possible, with one count for each reason, and whom to send away for it.
 /// Spec: <https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/>
-pub fn choose(
+pub fn choose_observed(
     profile: &Profile,
     pod: &Demand,
     cluster: &Cluster,
     chance: Chance,
+    observer: &mut Observer<'_>,
 ) -> (Result<Chosen, Unschedulable>, usize) {
     if cluster.node_count() == 0 {
         let none = Unschedulable {
@@ -71,14 +113,34 @@ pub fn choose(
     }
     let mut filters = match Filters::prepare(profile, pod, cluster) {
         Ok(filters) => filters,
-        Err(refusals) => return (Err(refuse(profile, pod, cluster, None, &refusals, chance)), 0),
+        Err(refusals) => {
+            observer(Stage::PreFilter, "UnschedulableAndUnresolvable");
+            let refused = refuse(profile, pod, cluster, None, &refusals, chance);
+            told(profile, &refused, observer);
+            return (Err(refused), 0);
+        }
     };
+    observer(Stage::PreFilter, "Success");
     let Found { possible, looked_at, refusals } = filters.find(profile, pod, cluster, chance.start);
+    observer(Stage::Filter, "Success");
     let Some(index) = scoring::best(profile, pod, cluster, &possible, chance.tie) else {
         let refused = refuse(profile, pod, cluster, Some(&mut filters), &refusals, chance);
+        told(profile, &refused, observer);
         return (Err(refused), looked_at);
     };
+    // One possible node is compared with no other.
+    if possible.len() > 1 {
+        observer(Stage::Score, "Success");
+    }
     (Ok(chosen(pod, cluster, index)), looked_at)
+}
+
+/// Tells the observer what came of looking for pods that could make room.
+fn told(profile: &Profile, refused: &Unschedulable, observer: &mut Observer<'_>) {
+    if profile.preempts {
+        let is_made = matches!(refused.preemption, Preemption::Room { .. });
+        observer(Stage::PostFilter, if is_made { "Success" } else { "Unschedulable" });
+    }
 }
 
 fn chosen(pod: &Demand, cluster: &Cluster, index: NodeIndex) -> Chosen {

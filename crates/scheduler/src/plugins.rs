@@ -10,6 +10,7 @@ mod resources_fit;
 mod spread_default;
 mod taint_toleration;
 mod topology_spread;
+mod volume_limits;
 mod volumes;
 
 pub use balanced_allocation::BalancedAllocation;
@@ -21,6 +22,7 @@ pub use node_rules::{NodeName, NodeUnschedulable, RuntimeSupport};
 pub use resources_fit::{ResourceScore, ResourcesFit};
 pub use taint_toleration::TaintToleration;
 pub use topology_spread::TopologySpread;
+pub use volume_limits::NodeVolumeLimits;
 pub use volumes::{VolumeBinding, VolumeRestrictions, VolumeZone};
 
 /// Scales scores so that the best becomes 100; all equal to 0 stay so.

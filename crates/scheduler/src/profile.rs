@@ -8,15 +8,15 @@ use crate::demand::Demand;
 use crate::framework::{Change, ChangeKind, Filter, FilterSet, Score};
 use crate::plugins::{
     BalancedAllocation, ImageLocality, InterPodAffinity, NodeAffinity, NodeName, NodePorts,
-    NodeUnschedulable, ResourceScore, ResourcesFit, RuntimeSupport, TaintToleration,
-    TopologySpread, VolumeBinding, VolumeRestrictions, VolumeZone,
+    NodeUnschedulable, NodeVolumeLimits, ResourceScore, ResourcesFit, RuntimeSupport,
+    TaintToleration, TopologySpread, VolumeBinding, VolumeRestrictions, VolumeZone,
 };
 
 /// The name under which sending pods away is known, which happens once all filters have refused.
 pub(crate) const PREEMPTION: &str = "DefaultPreemption";
 
 /// The names of all filters, in their order.
-pub(crate) const FILTER_NAMES: [&str; 13] = [
+pub(crate) const FILTER_NAMES: [&str; 14] = [
     "NodeUnschedulable",
     "NodeName",
     "TaintToleration",
@@ -25,6 +25,7 @@ pub(crate) const FILTER_NAMES: [&str; 13] = [
     "NodePorts",
     "NodeResourcesFit",
     "VolumeRestrictions",
+    "NodeVolumeLimits",
     "VolumeBinding",
     "VolumeZone",
     "PodTopologySpread",
@@ -65,7 +66,7 @@ impl Profile {
     pub fn new(config: &ProfileConfig) -> Self {
         let spread = || TopologySpread::new(config.default_spread.clone());
         let pods = InterPodAffinity { hard_weight: config.hard_pod_affinity_weight };
-        let filters: [Box<dyn Filter>; 12] = [
+        let filters: [Box<dyn Filter>; 13] = [
             Box::new(NodeUnschedulable),
             Box::new(NodeName),
             Box::new(TaintToleration),
@@ -74,6 +75,7 @@ impl Profile {
             Box::new(NodePorts),
             Box::new(ResourcesFit),
             Box::new(VolumeRestrictions),
+            Box::new(NodeVolumeLimits),
             Box::new(VolumeBinding),
             Box::new(VolumeZone),
             Box::new(spread()),

@@ -11,6 +11,10 @@ use wk_client::Backoff;
 
 use crate::demand::Demand;
 use crate::framework::FilterSet;
+use crate::metrics::{Metrics, Pending};
+
+/// Why pods come back that were tried.
+const ATTEMPT_FAILED: &str = "ScheduleAttemptFailure";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -30,8 +34,19 @@ struct Entry {
     /// When it came, for order within a priority.
     sequence: u64,
     attempts: u32,
+    first_attempt: Option<Instant>,
     last_attempt: Option<Instant>,
     refused_by: FilterSet,
+}
+
+/// The newest attempt for a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The how-manieth it is.
+    pub(crate) count: u32,
+    pub(crate) began: Instant,
+    /// When the first one began.
+    pub(crate) first: Instant,
 }
 
 type Order = (Reverse<i32>, u64, NamespacedName);
@@ -41,6 +56,7 @@ type Order = (Reverse<i32>, u64, NamespacedName);
 pub(crate) struct Queue {
     backoff: Backoff,
     patience: Duration,
+    metrics: Metrics,
     entries: HashMap<NamespacedName, Entry>,
     active: BTreeSet<Order>,
     timed: BTreeSet<(Instant, NamespacedName)>,
@@ -52,11 +68,13 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// An empty queue. Between two attempts for one pod is a pause by `backoff`, however often
-    /// something changes; after `patience` a pod is tried again even if nothing does.
-    pub(crate) fn new(backoff: Backoff, patience: Duration) -> Self {
+    /// something changes; after `patience` a pod is tried again even if nothing does. What comes into
+    /// the queue is counted in `metrics`.
+    pub(crate) fn new(backoff: Backoff, patience: Duration, metrics: Metrics) -> Self {
         Self {
             backoff,
             patience,
+            metrics,
             entries: HashMap::new(),
             active: BTreeSet::new(),
             timed: BTreeSet::new(),
@@ -75,17 +93,18 @@ impl Queue {
                 place: Place::Taken,
                 sequence: self.sequence,
                 attempts: 0,
+                first_attempt: None,
                 last_attempt: None,
                 refused_by: FilterSet::default(),
             };
             self.entries.insert(key.clone(), entry);
-            self.move_to(key, Place::Active);
+            self.enter(key, Place::Active, "UnschedulablePodAdd");
             return;
         };
         let is_other = entry.demand.uid != demand.uid;
         let is_news = is_other || demand.differs_from(&entry.demand);
         if is_other {
-            (entry.attempts, entry.last_attempt) = (0, None);
+            (entry.attempts, entry.first_attempt, entry.last_attempt) = (0, None, None);
         }
         if is_news {
             // Leaves its place before its priority changes, which is part of the place.
@@ -95,7 +114,7 @@ impl Queue {
             entry.demand = demand;
         }
         if is_news {
-            self.move_to(key, Place::Active);
+            self.enter(key, Place::Active, "UnschedulablePodUpdate");
         }
     }
 
@@ -111,8 +130,26 @@ impl Queue {
         self.move_to(&key, Place::Taken);
         let entry = self.entries.get_mut(&key)?;
         entry.attempts += 1;
+        entry.first_attempt.get_or_insert(now);
         entry.last_attempt = Some(now);
         Some((key, Arc::clone(&entry.demand)))
+    }
+
+    /// The newest attempt for a pod that is or was taken.
+    pub(crate) fn attempt(&self, key: &NamespacedName) -> Option<Attempt> {
+        let entry = self.entries.get(key)?;
+        let (began, first) = (entry.last_attempt?, entry.first_attempt?);
+        Some(Attempt { count: entry.attempts, began, first })
+    }
+
+    /// How many pods wait, but for those that are held back by gates.
+    pub(crate) fn pending(&self) -> Pending {
+        Pending {
+            active: self.active.len(),
+            backing_off: self.timed.len() - self.unschedulable.len(),
+            unschedulable: self.unschedulable.len(),
+            gated: 0,
+        }
     }
 
     /// Whether there is a pod to try now.
@@ -127,7 +164,8 @@ impl Queue {
         if entry.place == Place::Taken {
             entry.refused_by = refused_by;
             self.refusing.insert(refused_by);
-            self.move_to(key, Place::Unschedulable(now + self.patience));
+            let until = now + self.patience;
+            self.enter(key, Place::Unschedulable(until), ATTEMPT_FAILED);
         }
     }
 
@@ -135,7 +173,7 @@ impl Queue {
     pub(crate) fn retry(&mut self, key: &NamespacedName, now: Instant) {
         if let Some(entry) = self.entries.get(key).filter(|entry| entry.place == Place::Taken) {
             let until = now + self.backoff.delay(entry.attempts, 0.0);
-            self.move_to(key, Place::BackingOff(until));
+            self.enter(key, Place::BackingOff(until), ATTEMPT_FAILED);
         }
     }
 
@@ -144,6 +182,7 @@ impl Queue {
     pub(crate) fn wake(
         &mut self,
         now: Instant,
+        event: &'static str,
         minding: FilterSet,
         is_helped: impl Fn(&Demand, FilterSet) -> bool,
     ) {
@@ -161,30 +200,49 @@ impl Queue {
         }
         self.refusing = refusing;
         for key in helped {
-            self.wake_one(&key, now);
+            self.wake_one(&key, event, now);
         }
     }
 
     /// Brings a pod without a place back, no earlier than its back-off allows.
-    pub(crate) fn wake_one(&mut self, key: &NamespacedName, now: Instant) {
+    pub(crate) fn wake_one(&mut self, key: &NamespacedName, event: &'static str, now: Instant) {
         let Some(entry) = self.entries.get(key) else { return };
         if matches!(entry.place, Place::Unschedulable(_)) {
             let pause = self.backoff.delay(entry.attempts, 0.0);
             let until = entry.last_attempt.unwrap_or(now) + pause;
-            self.move_to(key, if until <= now { Place::Active } else { Place::BackingOff(until) });
+            let place = if until <= now { Place::Active } else { Place::BackingOff(until) };
+            self.enter(key, place, event);
         }
     }
 
     /// Brings pods back whose time has come.
     pub(crate) fn advance(&mut self, now: Instant) {
         while let Some((_, key)) = self.timed.first().filter(|(until, _)| *until <= now) {
-            self.move_to(&key.clone(), Place::Active);
+            let key = key.clone();
+            let is_off = |entry: &Entry| matches!(entry.place, Place::BackingOff(_));
+            let event = match self.entries.get(&key) {
+                Some(entry) if is_off(entry) => "BackoffComplete",
+                _ => "UnschedulableTimeout",
+            };
+            self.enter(&key, Place::Active, event);
         }
     }
 
     /// When [`Queue::advance`] has something to do next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.timed.first().map(|(until, _)| *until)
+    }
+
+    /// Moves a pod to a queue, and counts that.
+    fn enter(&mut self, key: &NamespacedName, place: Place, event: &'static str) {
+        let queue = match place {
+            Place::Active => "active",
+            Place::BackingOff(_) => "backoff",
+            Place::Unschedulable(_) => "unschedulable",
+            Place::Taken => return,
+        };
+        self.metrics.incoming(event, queue);
+        self.move_to(key, place);
     }
 
     fn move_to(&mut self, key: &NamespacedName, place: Place) {

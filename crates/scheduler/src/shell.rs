@@ -20,6 +20,7 @@ use crate::cluster::Cluster;
 use crate::config::SchedulerConfig;
 use crate::demand::Demand;
 use crate::framework::FilterSet;
+use crate::metrics::{Metrics, Pending};
 use crate::profile::Profile;
 use crate::queue::Queue;
 use crate::writes::{VolumeError, Writes};
@@ -40,6 +41,8 @@ pub struct Scheduler {
     queue: Queue,
     /// Pods with a node that wait for their volumes.
     waiting: HashMap<NamespacedName, Waiting>,
+    /// Our pods without a node that gates hold back.
+    gated: HashSet<NamespacedName>,
     /// Pods for which others are being sent away.
     preempting: HashSet<NamespacedName>,
     /// Where in the list of nodes the next search begins.
@@ -47,6 +50,7 @@ pub struct Scheduler {
     /// Writes under way.
     in_flight: usize,
     results: mpsc::Sender<WriteEnd>,
+    metrics: Metrics,
 }
 
 #[derive(Debug)]
@@ -77,15 +81,15 @@ enum Done {
 }
 
 impl Scheduler {
-    /// Starts to schedule, in tasks of `group`; returns at once.
+    /// Starts to schedule, in tasks of `group`; returns what is measured, at once.
     ///
     /// A replica that is not the leader watches and waits, so that it can take over at once. The
     /// task fails, and with it the group, if `config` has [faults](SchedulerConfig::faults).
-    pub fn run(client: Client, config: SchedulerConfig, group: &TaskGroup) {
-        let faults = config.faults();
+    pub fn run(client: Client, config: SchedulerConfig, group: &TaskGroup) -> Metrics {
+        let (metrics, faults) = (Metrics::default(), config.faults());
         if !faults.is_empty() {
             group.spawn("scheduler", async move { Err(faults.join("; ").into()) });
-            return;
+            return metrics;
         }
         let (results, ended) = mpsc::channel(config.writes);
         let lanes = config.profiles.iter().map(|profile| {
@@ -100,18 +104,21 @@ impl Scheduler {
             caches: Caches::start(client, group),
             group: group.clone(),
             cluster: Cluster::default(),
-            queue: Queue::new(backoff, config.patience),
+            queue: Queue::new(backoff, config.patience, metrics.clone()),
             waiting: HashMap::new(),
+            gated: HashSet::new(),
             preempting: HashSet::new(),
             start: 0,
             in_flight: 0,
             results,
+            metrics: metrics.clone(),
             config,
         };
         group.spawn("scheduler", async move {
             scheduler.work(ended).await;
             Ok(())
         });
+        metrics
     }
 
     async fn work(mut self, mut ended: mpsc::Receiver<WriteEnd>) {
@@ -145,7 +152,15 @@ impl Scheduler {
                         self.give_up_overdue(now);
                     }
             }
+            self.count();
         }
+    }
+
+    /// Counts what waits and what there is.
+    fn count(&self) {
+        self.metrics.pending(Pending { gated: self.gated.len(), ..self.queue.pending() });
+        let (pods, assumed) = self.cluster.pod_counts();
+        self.metrics.sizes(assumed, self.cluster.node_count(), pods);
     }
 
     /// Writes in a task of its own, so that writes overlap and use all cores.

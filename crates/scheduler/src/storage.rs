@@ -1,5 +1,6 @@
-//! Claims, volumes and classes of storage, and which volumes a pod would get on which node.
+//! Claims, volumes, classes and drivers of storage, and which volumes a pod would get on which node.
 
+mod drivers;
 mod objects;
 mod plan;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use wk_api::names::NamespacedName;
 
 use crate::demand::Demand;
+pub use drivers::{Attachment, Capacity, Driver, Limits};
 pub use objects::{AccessModes, Claim, Class, Volume};
 pub use plan::{Conflict, PodClaims, VolumePlan};
 
@@ -19,12 +21,16 @@ pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 /// The annotation of what was bound by us and not by the user.
 pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 
-/// All claims, volumes and classes, and what is decided about them.
+/// All claims, volumes, classes and drivers, and what is decided about them.
 #[derive(Debug, Default)]
 pub struct Storage {
     claims: HashMap<NamespacedName, Arc<Claim>>,
     volumes: HashMap<Box<str>, Arc<Volume>>,
     classes: HashMap<Box<str>, Arc<Class>>,
+    drivers: HashMap<Box<str>, Arc<Driver>>,
+    capacities: HashMap<NamespacedName, Arc<Capacity>>,
+    /// By the names of the nodes.
+    limits: HashMap<Box<str>, Arc<Limits>>,
     /// How many pods with a node use each claim.
     uses: HashMap<NamespacedName, i64>,
     /// Volumes that are promised to claims, and nodes for which claims shall get volumes, while
@@ -55,6 +61,30 @@ impl Storage {
         match class {
             Some(class) => drop(self.classes.insert(name.into(), class)),
             None => drop(self.classes.remove(name)),
+        }
+    }
+
+    /// Takes over a driver; `None` if it is gone.
+    pub fn put_driver(&mut self, name: &str, driver: Option<Arc<Driver>>) {
+        match driver {
+            Some(driver) => drop(self.drivers.insert(name.into(), driver)),
+            None => drop(self.drivers.remove(name)),
+        }
+    }
+
+    /// Takes over where there is room for new volumes; `None` if it is no longer told.
+    pub fn put_capacity(&mut self, key: &NamespacedName, capacity: Option<Arc<Capacity>>) {
+        match capacity {
+            Some(capacity) => drop(self.capacities.insert(key.clone(), capacity)),
+            None => drop(self.capacities.remove(key)),
+        }
+    }
+
+    /// Takes over how many volumes can be attached to a node; `None` if that is not limited.
+    pub fn put_limits(&mut self, node: &str, limits: Option<Arc<Limits>>) {
+        match limits {
+            Some(limits) => drop(self.limits.insert(node.into(), limits)),
+            None => drop(self.limits.remove(node)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::offer::Offer;
 use crate::owners::{OwnerKind, of_service};
 use crate::plan::{Chance, Unschedulable, choose};
 use crate::profile::Profile;
-use crate::storage::{Claim, Class, Volume};
+use crate::storage::{Capacity, Claim, Class, Driver, Limits, Volume};
 use wk_api::names::NamespacedName;
 
 /// A cluster and the rules of a profile.
@@ -122,6 +122,28 @@ impl World {
         merge(&mut object, volume);
         let volume = Volume::of(serde_json::from_value(object).unwrap());
         self.cluster.storage.put_volume(name, Some(Arc::new(volume)));
+    }
+
+    /// A driver `p` that tells where it has room for new volumes.
+    pub(crate) fn telling_driver(&mut self) {
+        let driver = json!({"metadata": {"name": "p"}, "spec": {"storageCapacity": true}});
+        let driver = Driver::of(&serde_json::from_value(driver).unwrap());
+        self.cluster.storage.put_driver("p", Some(Arc::new(driver)));
+    }
+
+    pub(crate) fn capacity(&mut self, name: &str, class: &str, capacity: &Value) {
+        let mut object = json!({"metadata": {"name": name}, "storageClassName": class});
+        merge(&mut object, capacity);
+        let capacity = Capacity::of(serde_json::from_value(object).unwrap());
+        self.cluster.storage.put_capacity(&key(name), Some(Arc::new(capacity)));
+    }
+
+    /// As many volumes of the driver `p` can be attached to a node.
+    pub(crate) fn limit(&mut self, node: &str, count: usize) {
+        let object = json!({"metadata": {"name": node}, "spec": {"drivers": [
+            {"name": "p", "nodeID": node, "allocatable": {"count": count}}]}});
+        let limits = Limits::of(serde_json::from_value(object).unwrap());
+        self.cluster.storage.put_limits(node, limits.map(Arc::new));
     }
 
     /// The node for a pod, or why there is none.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{
     Event, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodCondition,
 };
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
@@ -46,6 +46,7 @@ impl Cluster {
             service_cidr: ServiceCidr::new([127, 32, 0, 0].into(), 12).unwrap(),
             advertise: None,
             event_ttl: wk_apiserver::EVENT_TTL,
+            tolerations: wk_apiserver::TolerationSeconds::default(),
             release: Release::default(),
         };
         let server = ApiServer::start(config, &group).await.unwrap();
@@ -370,6 +371,40 @@ async fn a_node_for_which_no_volume_can_be_made_is_given_up() {
              reset for PVC \"data\"",
         )
         .await;
+    own.cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_drivers_of_storage_say_holds_pods_back_and_lets_them_go() {
+    let own = WithClaim::start("example.com").await;
+    let client = || own.cluster.client.clone();
+    own.cluster.add_node("a", 110).await;
+    let full = json!({"metadata": {"name": "a"}, "spec": {"drivers": [
+        {"name": "example.com", "nodeID": "a", "allocatable": {"count": 0}}]}});
+    own.cluster.create(Api::<CSINode>::all(client()), full).await;
+    let driver = json!({"metadata": {"name": "example.com"}, "spec": {"storageCapacity": true}});
+    own.cluster.create(Api::<CSIDriver>::all(client()), driver).await;
+    own.cluster.schedule(SchedulerConfig::alone());
+    own.cluster
+        .until_told(
+            "p",
+            "0/1 nodes are available: 1 node(s) exceed max volume count. preemption: 0/1 nodes \
+             are available: 1 No preemption victims found for incoming pod.",
+        )
+        .await;
+    let nodes = Api::<CSINode>::all(client());
+    nodes.delete("a", &DeleteParams::default()).await.unwrap();
+    own.cluster
+        .until_told(
+            "p",
+            "0/1 nodes are available: 1 node(s) did not have enough free storage. preemption: 0/1 \
+             nodes are available: 1 Preemption is not helpful for scheduling.",
+        )
+        .await;
+    let room = json!({"metadata": {"name": "room"}, "storageClassName": "later",
+        "nodeTopology": {}, "capacity": "1Gi"});
+    own.cluster.create(Api::<CSIStorageCapacity>::namespaced(client(), "default"), room).await;
+    own.until_selected("a").await;
     own.cluster.stop().await;
 }
 

@@ -26,6 +26,8 @@ pub enum Change<'a> {
     Volume,
     /// A class of storage is.
     Class,
+    /// What drivers of storage say is: of themselves, of their room or of nodes.
+    Driver,
     /// The labels of a namespace are.
     Namespace,
 }
@@ -45,7 +47,7 @@ pub enum ChangeKind {
     PodChanged = 1 << 4,
     /// [`Change::PodWent`]
     PodWent = 1 << 5,
-    /// [`Change::Claim`], [`Change::Volume`] and [`Change::Class`]
+    /// [`Change::Claim`], [`Change::Volume`], [`Change::Class`] and [`Change::Driver`]
     Storage = 1 << 6,
     /// [`Change::Namespace`]
     Namespace = 1 << 7,
@@ -61,8 +63,25 @@ impl Change<'_> {
             Self::PodCame(_) => ChangeKind::PodCame,
             Self::PodChanged(..) => ChangeKind::PodChanged,
             Self::PodWent(_) => ChangeKind::PodWent,
-            Self::Claim(_) | Self::Volume | Self::Class => ChangeKind::Storage,
+            Self::Claim(_) | Self::Volume | Self::Class | Self::Driver => ChangeKind::Storage,
             Self::Namespace => ChangeKind::Namespace,
+        }
+    }
+
+    /// What Kubernetes calls such an event.
+    pub const fn event(&self) -> &'static str {
+        match self {
+            Self::NodeCame(_) => "NodeAdd",
+            Self::NodeChanged(..) => "NodeUpdate",
+            Self::NodeWent(_) => "NodeDelete",
+            Self::PodCame(_) => "AssignedPodAdd",
+            Self::PodChanged(..) => "AssignedPodUpdate",
+            Self::PodWent(_) => "AssignedPodDelete",
+            Self::Claim(_) => "PersistentVolumeClaimUpdate",
+            Self::Volume => "PersistentVolumeUpdate",
+            Self::Class => "StorageClassUpdate",
+            Self::Driver => "CSINodeUpdate",
+            Self::Namespace => "NamespaceUpdate",
         }
     }
 

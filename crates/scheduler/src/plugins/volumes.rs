@@ -14,7 +14,7 @@ const STORAGE_AND_NODES: ChangeKinds =
 fn is_about_storage_of(pod: &Demand, change: &Change<'_>) -> bool {
     match change {
         Change::Claim(key) => pod.claims.iter().any(|claim| pod.claim_key(claim) == **key),
-        Change::Volume | Change::Class => true,
+        Change::Volume | Change::Class | Change::Driver => true,
         _ => false,
     }
 }
@@ -71,6 +71,7 @@ impl NodeFilter for Binding<'_> {
             Conflict::VolumeGone => {
                 "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
             }
+            Conflict::NoRoom => "node(s) did not have enough free storage",
         });
         Err(Refusal { reasons: reasons.map(Into::into).collect(), is_final: true })
     }

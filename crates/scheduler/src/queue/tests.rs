@@ -9,7 +9,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), cap: Durati
 const PATIENCE: Duration = Duration::from_mins(5);
 
 fn queue() -> (Queue, Instant) {
-    (Queue::new(BACKOFF, PATIENCE), Instant::now())
+    (Queue::new(BACKOFF, PATIENCE, Metrics::default()), Instant::now())
 }
 
 fn demand(uid: &str, priority: i32) -> Arc<Demand> {
@@ -48,12 +48,12 @@ fn a_pod_without_a_place_waits_for_a_change_that_helps() {
     queue.park(&key("a"), FilterSet::of(AMOUNTS), now);
     // Its own status changed, and something happened that its refusal has nothing to do with.
     queue.put(&key("a"), demand("a", 0));
-    queue.wake(later, FilterSet::of(PORTS), |_, _| true);
+    queue.wake(later, "NodeAdd", FilterSet::of(PORTS), |_, _| true);
     assert_eq!(take(&mut queue, later), None);
     // Something happened that could help, but does not.
-    queue.wake(later, FilterSet::of(AMOUNTS), |_, _| false);
+    queue.wake(later, "NodeAdd", FilterSet::of(AMOUNTS), |_, _| false);
     assert_eq!(take(&mut queue, later), None);
-    queue.wake(later, FilterSet::of(AMOUNTS), |pod, refused_by| {
+    queue.wake(later, "NodeAdd", FilterSet::of(AMOUNTS), |pod, refused_by| {
         pod.uid.as_str() == "a" && refused_by == FilterSet::of(AMOUNTS)
     });
     assert_eq!(take(&mut queue, later).as_deref(), Some("a"));
@@ -65,7 +65,7 @@ fn changes_in_quick_succession_do_not_make_attempts_quicker() {
     queue.put(&key("a"), demand("a", 0));
     take(&mut queue, now);
     queue.park(&key("a"), FilterSet::of(AMOUNTS), now);
-    queue.wake(now, FilterSet::of(AMOUNTS), |_, _| true);
+    queue.wake(now, "NodeAdd", FilterSet::of(AMOUNTS), |_, _| true);
     assert_eq!(take(&mut queue, now), None);
     assert_eq!(queue.next_due(), Some(now + BACKOFF.base));
     assert_eq!(take(&mut queue, now + BACKOFF.base).as_deref(), Some("a"));

@@ -24,6 +24,18 @@ impl Scheduler {
                     self.cluster.storage.put_class(&key.name, self.caches.classes.get(&key));
                     self.wake(&Change::Class);
                 }
+                Kind::Driver => {
+                    self.cluster.storage.put_driver(&key.name, self.caches.drivers.get(&key));
+                    self.wake(&Change::Driver);
+                }
+                Kind::Capacity => {
+                    self.cluster.storage.put_capacity(&key, self.caches.capacities.get(&key));
+                    self.wake(&Change::Driver);
+                }
+                Kind::CsiNode => {
+                    self.cluster.storage.put_limits(&key.name, self.caches.limits.get(&key));
+                    self.wake(&Change::Driver);
+                }
                 Kind::Volume => {
                     self.cluster.storage.put_volume(&key.name, self.caches.volumes.get(&key));
                     self.volume_changed();
@@ -77,11 +89,18 @@ impl Scheduler {
 
     fn pod_changed(&mut self, key: &NamespacedName) {
         let Some(demand) = self.caches.pods.get(key) else {
+            self.gated.remove(key);
             self.queue.remove(key);
             self.stop_waiting(key);
             self.pod_went(key);
             return;
         };
+        let is_gated = demand.node.is_none() && demand.template.is_gated && !demand.is_terminating;
+        if is_gated && self.lane(&demand).is_some() {
+            self.gated.insert(key.clone());
+        } else {
+            self.gated.remove(key);
+        }
         if let Some(node) = &demand.node {
             self.queue.remove(key);
             self.stop_waiting(key);
@@ -135,7 +154,7 @@ impl Scheduler {
         for lane in lanes.values() {
             minding.insert(lane.profile.minding(change.kind()));
         }
-        queue.wake(Instant::now(), minding, |pod, refused_by| {
+        queue.wake(Instant::now(), change.event(), minding, |pod, refused_by| {
             let lane = lanes.get(&pod.template.scheduler);
             lane.is_some_and(|lane| lane.profile.is_helped(pod, refused_by, change, cluster))
         });

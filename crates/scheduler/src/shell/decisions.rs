@@ -9,9 +9,13 @@ use wk_client::error_chain;
 
 use super::{BATCH, Done, Scheduler, WriteEnd};
 use crate::demand::Demand;
-use crate::framework::Change;
-use crate::plan::{Chance, Chosen, Preemption, Unschedulable, choose};
+use crate::framework::{Change, FilterSet};
+use crate::metrics::Outcome;
+use crate::plan::{Chance, Chosen, Preemption, Stage, Unschedulable, choose_observed};
 use crate::writes::{Room, Verdict};
+
+/// Why a pod is tried again whose room somebody else gets.
+const PREEMPTED_EVENT: &str = "ForceActivate";
 
 impl Scheduler {
     pub(super) fn choose_some(&mut self) {
@@ -22,7 +26,28 @@ impl Scheduler {
             let Some((key, demand)) = self.queue.take(Instant::now()) else { return };
             let Some(lane) = self.lane(&demand) else { continue };
             let chance = Chance { tie: rand::random(), start: self.start };
-            let (decision, looked_at) = choose(&lane.profile, &demand, &self.cluster, chance);
+            let (profile, metrics) = (&lane.profile, &self.metrics);
+            let begun = Instant::now();
+            let mut last = begun;
+            let mut observer = |stage: Stage, status| {
+                let now = Instant::now();
+                metrics.passed(stage.as_str(), &profile.name, status, now - last);
+                last = now;
+            };
+            let (decision, looked_at) =
+                choose_observed(profile, &demand, &self.cluster, chance, &mut observer);
+            match &decision {
+                Ok(_) => metrics.decided(begun.elapsed()),
+                Err(refused) => {
+                    metrics.attempt(&profile.name, Outcome::Unschedulable, begun.elapsed());
+                    if profile.preempts && refused.refused_by != FilterSet::NO_NODES {
+                        metrics.preempted(match &refused.preemption {
+                            Preemption::Room { victims, .. } => Some(victims.len()),
+                            Preemption::Unchanged | Preemption::Hopeless => None,
+                        });
+                    }
+                }
+            }
             self.start = (self.start + looked_at) % self.cluster.node_count().max(1);
             match decision {
                 Ok(chosen) => self.carry_out(key, demand, chosen),
@@ -46,7 +71,19 @@ impl Scheduler {
     pub(super) fn bind(&mut self, key: NamespacedName, demand: Arc<Demand>, node: Arc<str>) {
         let Some(lane) = self.lane(&demand) else { return };
         let (writes, pod) = (lane.writes.clone(), Arc::clone(&demand));
-        self.write("bind", key, demand, async move { Done::Bound(writes.bind(&pod, &node).await) });
+        let attempt = self.queue.attempt(&key);
+        let (metrics, profile) = (self.metrics.clone(), lane.profile.name.clone());
+        self.write("bind", key, demand, async move {
+            let begun = Instant::now();
+            let result = writes.bind(&pod, &node).await;
+            let status = if result.is_ok() { "Success" } else { "Error" };
+            metrics.passed("Bind", &profile, status, begun.elapsed());
+            if let Some(attempt) = attempt.filter(|_| result.is_ok()) {
+                metrics.attempt(&profile, Outcome::Scheduled, attempt.began.elapsed());
+                metrics.bound(attempt.count, attempt.first.elapsed());
+            }
+            Done::Bound(result)
+        });
     }
 
     fn refuse(&mut self, key: NamespacedName, demand: Arc<Demand>, refused: Unschedulable) {
@@ -74,7 +111,7 @@ impl Scheduler {
         self.preempting.insert(key.clone());
         for other in &displaced {
             self.cluster.nominate(other, None);
-            self.queue.wake_one(&other.key(), Instant::now());
+            self.queue.wake_one(&other.key(), PREEMPTED_EVENT, Instant::now());
         }
         // It stays out of the queue until the others have been told, or it would choose again.
         self.write("preempt", key, demand, async move {
@@ -107,7 +144,7 @@ impl Scheduler {
                     // Those that went meanwhile have woken nobody.
                     let is_gone = |one: &Arc<Demand>| !self.cluster.is_placed(&one.key(), &one.uid);
                     if victims.iter().any(is_gone) {
-                        self.queue.wake_one(&key, now);
+                        self.queue.wake_one(&key, Change::PodWent(&demand).event(), now);
                     }
                 } else {
                     self.queue.retry(&key, now);
@@ -118,6 +155,9 @@ impl Scheduler {
 
     /// A decision could not be carried out: the pod is tried again.
     pub(super) fn give_up(&mut self, key: &NamespacedName, demand: &Arc<Demand>, reason: &str) {
+        if let (Some(attempt), Some(lane)) = (self.queue.attempt(key), self.lane(demand)) {
+            self.metrics.attempt(&lane.profile.name, Outcome::Error, attempt.began.elapsed());
+        }
         // The answer may be what got lost: then the watch shows the pod bound, now or soon.
         let Some(gone) = self.cluster.forget_assumed(key, &demand.uid) else { return };
         self.wake(&Change::PodWent(&gone));

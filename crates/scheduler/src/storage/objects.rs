@@ -7,7 +7,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use wk_api::names::{NamespacedName, Uid};
 use wk_api::quantity::Quantity;
 
-use super::{BIND_COMPLETED, SELECTED_NODE};
+use super::{Attachment, BIND_COMPLETED, SELECTED_NODE};
 use crate::labels::{Labels, NodeTerm, Selector};
 
 /// The older place of a claim's or volume's class.
@@ -102,7 +102,7 @@ impl Claim {
     }
 }
 
-fn bytes(quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity) -> i64 {
+pub(super) fn bytes(quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity) -> i64 {
     Quantity::try_from(quantity).map_or(0, Quantity::value)
 }
 
@@ -125,6 +125,8 @@ pub struct Volume {
     pub claim: Option<(NamespacedName, Option<Uid>)>,
     /// Whether it may be given to a claim.
     pub is_available: bool,
+    /// As what it is attached to nodes; `None` if no driver has to do that.
+    pub attached: Option<Attachment>,
 }
 
 impl Volume {
@@ -152,6 +154,10 @@ impl Volume {
                 terms.into_iter().map(NodeTerm::new).collect()
             }),
             claim,
+            attached: spec.csi.map(|source| Attachment {
+                driver: source.driver.into(),
+                volume: source.volume_handle.into(),
+            }),
             is_available: status.phase.as_deref() == Some("Available") && !is_terminating,
         }
     }
@@ -169,6 +175,8 @@ pub struct Class {
     pub waits: bool,
     /// Whether volumes can be made.
     pub can_provision: bool,
+    /// What makes them.
+    pub provisioner: Box<str>,
     /// The places where they can be made, one of which must hold the node; none is everywhere.
     topologies: Vec<Vec<(Box<str>, Vec<String>)>>,
 }
@@ -185,6 +193,7 @@ impl Class {
             waits: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
             can_provision: !matches!(class.provisioner.as_str(), "" | NO_PROVISIONER),
             topologies: terms.map(compile).collect(),
+            provisioner: class.provisioner.into(),
         }
     }
 

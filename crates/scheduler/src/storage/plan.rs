@@ -17,6 +17,8 @@ pub enum Conflict {
     NoVolume,
     /// A claim's volume does not exist.
     VolumeGone,
+    /// There is not enough room to make a volume.
+    NoRoom,
 }
 
 /// A pod's claims, by what is to be done for them.
@@ -137,10 +139,12 @@ impl Storage {
                 continue;
             }
             let class = self.classes.get(&claim.class);
-            if class.is_some_and(|class| class.can_provision && class.reaches(&node.labels)) {
+            if !class.is_some_and(|class| class.can_provision && class.reaches(&node.labels)) {
+                conflicts.insert(Conflict::NoVolume);
+            } else if self.has_room(&claim.class, claim.request, &node.labels) {
                 plan.provision.push(key.clone());
             } else {
-                conflicts.insert(Conflict::NoVolume);
+                conflicts.insert(Conflict::NoRoom);
             }
         }
         if conflicts.is_empty() { Ok(plan) } else { Err(conflicts.into_iter().collect()) }

@@ -129,6 +129,7 @@ fn volumes_are_helped_by_their_own_claims() {
     check("its claim", &world, &pod, &Change::Claim(&key("data")), true);
     check("another claim", &world, &pod, &Change::Claim(&key("other")), false);
     check("a volume", &world, &pod, &Change::Volume, true);
+    check("a driver", &world, &pod, &Change::Driver, true);
     let other = world.pod("x", &json!({}));
     check("a pod", &world, &pod, &Change::PodWent(&other), false);
 }

@@ -199,3 +199,88 @@ fn a_volume_for_one_pod_is_for_one_pod() {
     world.cluster.remove_pod(&key("first"));
     world.check_any("nobody has it again", &pod(&["data"]), &["a", "b", "c"]);
 }
+
+/// A volume that the driver `p` attaches, reachable from everywhere.
+fn attached_as(handle: &str) -> Value {
+    json!({"spec": {"csi": {"driver": "p", "volumeHandle": handle}}})
+}
+
+#[test]
+fn a_node_gets_as_many_volumes_as_can_be_attached() {
+    let mut world = World::of_three();
+    for name in ["one", "same", "two", "other"] {
+        world.claim(name, &bound(name));
+    }
+    world.volume("one", &attached_as("1"));
+    world.volume("same", &attached_as("1"));
+    world.volume("two", &attached_as("2"));
+    world.volume("other", &json!({"spec": {"csi": {"driver": "q", "volumeHandle": "1"}}}));
+    world.place("first", &pod(&["one"]), "a");
+    for node in ["a", "b", "c"] {
+        world.limit(node, 1);
+    }
+    world.check_any("there is room elsewhere", &pod(&["two"]), &["b", "c"]);
+    world.check_any("it is attached there already", &pod(&["same"]), &["a", "b", "c"]);
+    world.check_any("another driver", &pod(&["other"]), &["a", "b", "c"]);
+    world.check_any("no volume", &json!({}), &["a", "b", "c"]);
+    for node in ["b", "c"] {
+        world.limit(node, 0);
+    }
+    world.check(
+        "all are full",
+        &pod(&["two"]),
+        Err("0/3 nodes are available: 3 node(s) exceed max volume count. preemption: 0/3 nodes \
+             are available: 3 No preemption victims found for incoming pod."),
+    );
+    let urgent = crate::testing::both(pod(&["two"]), &json!({"spec": {"priority": 1}}));
+    let refused = world.choose(&world.pod("new", &urgent), 0).unwrap_err();
+    let crate::plan::Preemption::Room { node, victims, .. } = refused.preemption else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((&*node, victims.len(), &*victims[0].name), ("a", 1, "first"));
+    world.cluster.remove_pod(&key("first"));
+    world.check("it is detached", &pod(&["two"]), Ok("a"));
+}
+
+#[test]
+fn volumes_that_are_to_be_made_count_as_attached() {
+    let mut world = World::of_three();
+    world.class("made", &json!({"volumeBindingMode": "WaitForFirstConsumer"}));
+    world.claim("data", &of_class("made"));
+    world.claim("more", &of_class("made"));
+    for node in ["a", "b"] {
+        world.limit(node, 0);
+    }
+    world.limit("c", 1);
+    world.check("one fits", &pod(&["data"]), Ok("c"));
+    world.place("first", &pod(&["data"]), "c");
+    let full = "0/3 nodes are available: 3 node(s) exceed max volume count. preemption: 0/3 nodes \
+                are available: 3 No preemption victims found for incoming pod.";
+    world.check("a second one does not", &pod(&["more"]), Err(full));
+}
+
+#[test]
+fn a_volume_is_made_where_the_driver_has_room_for_it() {
+    let mut world = World::of_three();
+    world.class("made", &json!({"volumeBindingMode": "WaitForFirstConsumer"}));
+    world.claim("data", &of_class("made"));
+    world.check_any("the driver does not say", &pod(&["data"]), &["a", "b", "c"]);
+    world.telling_driver();
+    let full = format!(
+        "0/3 nodes are available: 3 node(s) did not have enough free storage. {}",
+        unhelpful(3)
+    );
+    world.check("it says nothing yet", &pod(&["data"]), Err(&full));
+    let zone = |zone: &str| json!({"matchLabels": {"zone": zone}});
+    world.capacity("elsewhere", "other", &json!({"capacity": "9Gi", "nodeTopology": {}}));
+    world.capacity("nowhere", "made", &json!({"capacity": "9Gi"}));
+    world.capacity(
+        "small",
+        "made",
+        &json!({"capacity": "9Gi", "maximumVolumeSize": "1Mi",
+        "nodeTopology": zone("1")}),
+    );
+    world.check("another class, no node, too small", &pod(&["data"]), Err(&full));
+    world.capacity("large", "made", &json!({"capacity": "1Gi", "nodeTopology": zone("2")}));
+    world.check("room in one zone", &pod(&["data"]), Ok("c"));
+}
