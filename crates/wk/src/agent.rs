@@ -28,6 +28,7 @@ pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
             address: args.address,
             port: Some(port),
             args: &args.node,
+            linux_goes_on: true,
             folder: &data.folder("node")?,
         },
         client,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+use wk_apiserver::TolerationSeconds;
 use wk_process::LogFormat;
 
 use crate::controller_args::{ControllerArgs, SigningArgs};
@@ -92,19 +93,35 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) ranges: RangeArgs,
     #[command(flatten)]
-    pub(crate) events: EventArgs,
+    pub(crate) objects: ObjectArgs,
     #[command(flatten)]
     pub(crate) controllers: ControllerArgs,
     #[command(flatten)]
     pub(crate) placement: PlacementArgs,
 }
 
-/// What the API server keeps.
+/// What the API server keeps and adds.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct EventArgs {
+pub(crate) struct ObjectArgs {
     /// How long events are kept.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
     pub(crate) event_ttl: Duration,
+    /// How long pods that do not say stay on a node that is not ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = TolerationSeconds::default().not_ready)]
+    default_not_ready_toleration_seconds: u32,
+    /// How long pods that do not say stay on a node that does not answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = TolerationSeconds::default().unreachable)]
+    default_unreachable_toleration_seconds: u32,
+}
+
+impl ObjectArgs {
+    /// How long pods that do not say stay on a node that is lost.
+    pub(crate) fn tolerations(&self) -> TolerationSeconds {
+        TolerationSeconds {
+            not_ready: self.default_not_ready_toleration_seconds,
+            unreachable: self.default_unreachable_toleration_seconds,
+        }
+    }
 }
 
 /// Where addresses come from.
@@ -132,7 +149,7 @@ pub(crate) struct ServerArgs {
     #[command(flatten)]
     pub(crate) ranges: RangeArgs,
     #[command(flatten)]
-    pub(crate) events: EventArgs,
+    pub(crate) objects: ObjectArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -188,6 +205,10 @@ pub(crate) struct RoleArgs {
 pub(crate) struct SchedulerArgs {
     #[command(flatten)]
     pub(crate) role: RoleArgs,
+    /// Where it tells over HTTP, to everybody who asks, how it is and what it measures: `/healthz`,
+    /// `/livez`, `/readyz` and `/metrics`; port 0 means any free one [default: nowhere].
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) leader: LeaderArgs,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use wk_scheduler::{Scheduler, SchedulerConfig};
 use wk_store::Store;
 use wk_store_redb::{Options, RedbStore};
 
-use crate::args::{EventArgs, RangeArgs};
+use crate::args::{ObjectArgs, RangeArgs};
 use crate::controller_args::ControllerArgs;
 use crate::data_dir::DataDir;
 use crate::dialer::Nodes;
@@ -42,7 +42,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) listener: TcpListener,
     pub(crate) sans: &'a [String],
     pub(crate) ranges: &'a RangeArgs,
-    pub(crate) events: EventArgs,
+    pub(crate) objects: ObjectArgs,
 }
 
 impl ControlPlane {
@@ -69,7 +69,8 @@ impl ControlPlane {
                 service_cidr,
                 advertise: Some(address),
                 release: Release::default(),
-                event_ttl: wanted.events.event_ttl,
+                event_ttl: wanted.objects.event_ttl,
+                tolerations: wanted.objects.tolerations(),
             },
             tasks,
         )
@@ -96,7 +97,9 @@ impl ControlPlane {
     ) -> anyhow::Result<()> {
         let config = controllers_config(self.ca.certificate_pem(), ranges)?;
         let config = controllers.apply(config, Some(Arc::clone(&self.ca)));
-        Scheduler::run(self.client(BootstrapRole::Scheduler.user()), scheduler, tasks);
+        let client = self.client(BootstrapRole::Scheduler.user());
+        let metrics = Scheduler::run(client, scheduler, tasks);
+        self.server.measure(move || metrics.text());
         let client_for = |user: &str| self.client(component(user));
         Controllers::run(client_for, config, tasks);
         Ok(())
@@ -104,7 +107,7 @@ impl ControlPlane {
 
     /// Serves over TLS, once the files that clients need are there.
     pub(crate) fn serve(self, wanted: Wanted<'_>, tasks: &TaskGroup) -> anyhow::Result<Serving> {
-        let Wanted { data, listener, sans, ranges, events: _ } = wanted;
+        let Wanted { data, listener, sans, ranges, objects: _ } = wanted;
         let listen = listener.local_addr().context("cannot tell the server's address")?;
         let service_ip = service_cidr(&ranges.service_cidr)?.first();
         let names = identity::server_names(listen, service_ip.into(), sans);

@@ -9,6 +9,8 @@ mod control_plane;
 mod controller_args;
 mod data_dir;
 mod dialer;
+mod engine_args;
+mod figures;
 mod identity;
 mod leader_args;
 mod node;

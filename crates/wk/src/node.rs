@@ -10,6 +10,8 @@ use wk_kubelet::{Kubelet, KubeletConfig, Parts, Runtimes};
 use wk_network::{NameTable, RootlessFactory, RootlessGuestNetwork};
 use wk_oci::{ClientConfig, ImageStore, RegistryClient, StoreConfig};
 use wk_process::TaskGroup;
+use wk_runtime::Runtime;
+use wk_runtime_docker::{DockerConfig, DockerRuntime};
 use wk_runtime_wasm::{WasmConfig, WasmRuntime};
 
 use crate::args;
@@ -23,6 +25,8 @@ pub(crate) struct Wanted<'a> {
     /// Where its kubelet's API listens; `None` in the API server's own process.
     pub(crate) port: Option<u16>,
     pub(crate) args: &'a NodeArgs,
+    /// Whether Linux containers go on when this program is stopped.
+    pub(crate) linux_goes_on: bool,
     pub(crate) folder: &'a Path,
 }
 
@@ -57,6 +61,10 @@ pub(crate) async fn start(
     let network = Arc::new(RootlessGuestNetwork::new(NameTable::default()));
     let wasm = WasmRuntime::new(config, network, tasks.clone())
         .context("cannot start the Wasm runtime")?;
+    let linux = wanted.args.engine.socket().map(|socket| {
+        let config = DockerConfig::for_folder(socket, wanted.folder);
+        Arc::new(DockerRuntime::start(config, tasks.clone())) as Arc<dyn Runtime>
+    });
     let config = KubeletConfig {
         node_name: wanted.name.to_owned(),
         node_ip: wanted.address,
@@ -68,11 +76,13 @@ pub(crate) async fn start(
         version: wk_apiserver::Release::default().git_version,
         log_limits: wanted.args.log_limits(),
         image_garbage: wanted.args.image_garbage(),
+        linux: wanted.args.engine.defaults(wanted.linux_goes_on),
         eviction_hard: wanted.args.eviction_hard.clone(),
+        eviction: wanted.args.eviction(),
     };
     let parts = Parts {
         client,
-        runtimes: Runtimes { wasm: Arc::new(wasm), linux: None },
+        runtimes: Runtimes { wasm: Arc::new(wasm), linux },
         images: Arc::new(images),
         network: Arc::new(RootlessFactory),
     };

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
-use wk_kubelet::{DEFAULT_MAX_PODS, ImageGarbage, Thresholds};
+use anyhow::{Context as _, bail};
+use wk_kubelet::{
+    DEFAULT_MAX_PODS, EvictionSettings, GracePeriods, ImageGarbage, Reclaims, Thresholds,
+};
 use wk_runtime::LogLimits;
+
+use crate::engine_args::EngineArgs;
 
 /// Options of every command that runs a node.
 #[derive(Debug, clap::Args)]
@@ -36,13 +40,31 @@ pub(crate) struct NodeArgs {
     /// Most bytes of compiled code that stay for images without a container.
     #[arg(long, value_name = "BYTES", default_value = "1Gi", value_parser = bytes)]
     code_cache_size: u64,
-    /// What has to be left of memory, disk and processes for the node to take new pods, such as
-    /// `memory.available<100Mi,nodefs.available<10%`; nothing is no limit.
+    /// What has to be left of memory, disk and processes for the node to take new pods and to keep
+    /// those that it has, such as `memory.available<100Mi,nodefs.available<10%`; nothing is no limit.
     #[arg(long, value_name = "SIGNAL<AMOUNT,…", default_value_t)]
     pub(crate) eviction_hard: Thresholds,
+    /// The same for what may be missed for a while before pods are evicted.
+    #[arg(long, value_name = "SIGNAL<AMOUNT,…", default_value = "")]
+    eviction_soft: Thresholds,
+    /// For how long each of those may be missed, such as `memory.available=1m30s`.
+    #[arg(long, value_name = "SIGNAL=TIME,…", default_value_t)]
+    eviction_soft_grace_period: GracePeriods,
+    /// The most seconds that pods get to end which are evicted for a soft threshold.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    eviction_max_pod_grace_period: u32,
+    /// How much more than its threshold has to be left until a signal is well again, such as
+    /// `nodefs.available=1Gi`.
+    #[arg(long, value_name = "SIGNAL=AMOUNT,…", default_value_t)]
+    eviction_minimum_reclaim: Reclaims,
+    /// How long the node stays under a pressure that has gone.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
+    eviction_pressure_transition_period: Duration,
     /// How long pods may take to end when this program ends; a pod's own time may be shorter.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) shutdown_grace_period: Duration,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
 }
 
 impl NodeArgs {
@@ -63,7 +85,19 @@ impl NodeArgs {
         if self.image_gc_period.is_zero() {
             bail!("`--image-gc-period` must be longer than nothing");
         }
+        self.eviction().check().context("`--eviction-soft` and `--eviction-soft-grace-period`")?;
         Ok(())
+    }
+
+    /// What they mean for evictions.
+    pub(crate) fn eviction(&self) -> EvictionSettings {
+        EvictionSettings {
+            soft: self.eviction_soft.clone(),
+            soft_grace_period: self.eviction_soft_grace_period.clone(),
+            max_pod_grace_period: Duration::from_secs(self.eviction_max_pod_grace_period.into()),
+            minimum_reclaim: self.eviction_minimum_reclaim.clone(),
+            pressure_transition_period: self.eviction_pressure_transition_period,
+        }
     }
 
     /// What they mean for images.

@@ -11,17 +11,26 @@ use wk_scheduler::{Scheduler, SchedulerConfig};
 use crate::args::{ControllerManagerArgs, JoinArgs, SchedulerArgs};
 use crate::control_plane::controllers_config;
 use crate::data_dir::DataDir;
-use crate::{report, stop};
+use crate::{figures, registry, report, stop};
 
 pub(crate) async fn scheduler(args: SchedulerArgs) -> anyhow::Result<()> {
     args.leader.check()?;
     let config = args.placement.read()?;
+    let listener = match args.listen {
+        Some(address) => Some(registry::listen(address, "--listen").await?),
+        None => None,
+    };
     let data = DataDir::open(Some(args.role.data_dir))?;
     let role = BootstrapRole::Scheduler;
     let (client, _identity) = joined(&args.role.join, &role, &[], &data).await?;
     let tasks = TaskGroup::new("wk scheduler");
     let leadership = args.leader.compete("kube-scheduler", &client, &tasks);
-    Scheduler::run(client, SchedulerConfig { leadership, ..config }, &tasks);
+    let metrics = Scheduler::run(client, SchedulerConfig { leadership, ..config }, &tasks);
+    if let Some(listener) = listener {
+        let address = listener.local_addr().context("cannot tell the scheduler's address")?;
+        figures::serve(listener, move || metrics.text(), &tasks);
+        report::line(&format!("scheduler listens on {address}"));
+    }
     report::line("scheduler runs");
     stop::run_until_stopped(&tasks, |_signal| std::future::ready(())).await
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(
         listener,
         sans: &args.tls_sans,
         ranges: &args.ranges,
-        events: args.events,
+        objects: args.objects,
     };
     let control_plane = ControlPlane::start(&wanted, &tasks).await?;
     if let Some((controllers, scheduler)) = components {

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     progress.step("starting the control plane");
     let wanted =
-        Wanted { data: &data, listener, sans: &[], ranges: &args.ranges, events: args.events };
+        Wanted { data: &data, listener, sans: &[], ranges: &args.ranges, objects: args.objects };
     let control_plane = ControlPlane::start(&wanted, &tasks).await?;
     control_plane.start_components(&args.ranges, &args.controllers, scheduler, &tasks)?;
 
@@ -40,6 +40,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
             address: Ipv4Addr::LOCALHOST.into(),
             port: None,
             args: &args.node,
+            linux_goes_on: false,
             folder: &data.folder("node")?,
         },
         control_plane.client(User::node(&name)),
