@@ -7,6 +7,8 @@
 mod faults;
 mod history;
 mod parts;
+pub mod wishes;
+pub mod workloads;
 
 pub use faults::faults;
 pub use history::{Change, Gap, History, Seen};

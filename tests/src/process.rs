@@ -84,6 +84,16 @@ impl Daemon {
         self.signal(Signal::INT);
     }
 
+    /// Stops it without its noticing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after that.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Asks it to end as a service manager does, and does not wait.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);

@@ -19,12 +19,16 @@ use serde_json::{Value, json};
 use wk_client::connect;
 use wk_process::TaskGroup;
 use wk_tests::PATIENCE;
-use wk_tests::chaos::{History, Parts, faults};
+use wk_tests::chaos::{History, Parts, faults, wishes, workloads};
 
 const KILLS: usize = 20;
 /// Each has the same chance to be killed.
 const VICTIMS: [&str; 7] =
     ["apiserver", "scheduler-1", "scheduler-2", "controllers-1", "controllers-2", "agent", "sim"];
+/// Of each there are two, one of which acts.
+const FROZEN: [&str; 4] = ["scheduler-1", "scheduler-2", "controllers-1", "controllers-2"];
+/// How long a node may be silent before it is given up.
+const SILENCE: Duration = Duration::from_secs(4);
 /// Every kind whose objects own, or are owned by, what the test makes.
 const KINDS: [&str; 9] = [
     "v1/Node",
@@ -42,15 +46,29 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
+/// Where some of the nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    There,
+    /// Lost, and taken out of the cluster; they come back after so many steps.
+    Lost(usize),
+}
+
+fn edges() -> Vec<String> {
+    (0..4).map(|number| format!("edge-{number}")).collect()
+}
+
 struct Chaos {
     parts: Parts,
     client: Client,
     random: StdRng,
-    image: String,
     jobs: usize,
     rounds: usize,
-    /// After how many steps the nodes that are away come back.
-    edge_back: Option<usize>,
+    edge: Edge,
+    /// What is stopped without knowing it, and for how many steps still.
+    frozen: Option<(&'static str, usize)>,
+    /// How many pods were sent away from nodes that were silent; `None` while none were.
+    evicted: Option<usize>,
     /// What ended without having been killed.
     deserters: Vec<(String, String)>,
 }
@@ -67,12 +85,19 @@ async fn whatever_is_killed_the_cluster_arrives_where_it_should() {
     let history = History::watch(&chaos.client, &watched, &tasks);
     chaos.settle("before anything is killed").await;
     for kill in 0..kills {
-        let deed = chaos.change().await;
+        // Once in any case, since it takes its time.
+        let deed =
+            if kill == kills / 2 { chaos.silence_nodes().await } else { chaos.change().await };
         let victim = chaos.kill_one().await;
         println!("{kill}: {deed}; killed {victim}");
     }
     chaos.parts.revive("edge");
+    if let Some((name, _)) = chaos.frozen {
+        chaos.parts.thaw(name);
+    }
     chaos.settle("after everything").await;
+    println!("{:?} pods were sent away from silent nodes", chaos.evicted);
+    assert_ne!(chaos.evicted, Some(0), "some of them ran there");
     assert!(chaos.deserters.is_empty(), "ended without being killed: {:#?}", chaos.deserters);
     let gaps = history.gaps();
     let history = history.all();
@@ -89,7 +114,8 @@ async fn whatever_is_killed_the_cluster_arrives_where_it_should() {
 impl Chaos {
     async fn start(random: StdRng) -> Self {
         let parts = tokio::task::spawn_blocking(|| {
-            let mut parts = Parts::start();
+            let brief = ["--default-unreachable-toleration-seconds=1"];
+            let mut parts = Parts::start_with(&brief);
             let leader = [
                 "--leader-elect-lease-duration=2s",
                 "--leader-elect-renew-deadline=1500ms",
@@ -98,14 +124,15 @@ impl Chaos {
             let cidr = parts.cidr();
             for number in ["1", "2"] {
                 parts.join(&format!("scheduler-{number}"), "scheduler", &leader);
-                let range = ["--cluster-cidr", &cidr];
-                let all = [&leader[..], &range].concat();
+                let grace = format!("--node-monitor-grace-period={}s", SILENCE.as_secs());
+                let own = ["--cluster-cidr", &cidr, &grace, "--node-eviction-rate=100"];
+                let all = [&leader[..], &own].concat();
                 parts.join(&format!("controllers-{number}"), "controller-manager", &all);
             }
             parts.join("agent", "agent", &["--node-name", "real", wk_tests::NO_PRESSURE]);
             for (name, nodes, range) in [("sim", "20", "10.1.0.0/16"), ("edge", "4", "10.2.0.0/16")]
             {
-                let interval = "--lease-interval=2s";
+                let interval = "--lease-interval=1s";
                 let more = ["--prefix", name, "--nodes", nodes, "--pod-range", range, interval];
                 parts.join(name, "simulate", &more);
             }
@@ -118,38 +145,24 @@ impl Chaos {
             parts,
             client,
             random,
-            image,
             jobs: 0,
             rounds: 0,
-            edge_back: None,
+            edge: Edge::There,
+            frozen: None,
+            evicted: None,
             deserters: Vec::new(),
         };
         for object in [
-            chaos.deployment("web", 6, false),
-            chaos.deployment("real", 2, true),
-            stateful_set(),
+            workloads::simulated("web", 6),
+            workloads::settled_on("edge", 3, &edges()),
+            workloads::real("real", 2, &image),
+            workloads::stateful_set(),
             json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
                    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}),
         ] {
             chaos.create(&object).await;
         }
         chaos
-    }
-
-    fn deployment(&self, name: &str, replicas: usize, is_real: bool) -> Value {
-        let image = if is_real { &self.image } else { "simulated" };
-        let mut spec = json!({"containers": [{"name": "c", "image": image}]});
-        // Programs that are real run where something runs, and the others elsewhere.
-        let operator = if is_real { "DoesNotExist" } else { "Exists" };
-        spec["affinity"] = only_where("wk.dev/simulator", operator);
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-            "spec": {
-                "replicas": replicas,
-                "selector": {"matchLabels": {"app": name}},
-                "template": {"metadata": {"labels": {"app": name}}, "spec": spec},
-            },
-        })
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -232,7 +245,7 @@ impl Chaos {
         let round = self.rounds.to_string();
         let template =
             json!({"spec": {"template": {"metadata": {"annotations": {"round": round}}}}});
-        match self.random.random_range(0..10) {
+        match self.random.random_range(0..12) {
             0 => {
                 self.merge("apps/v1/Deployment", "web", template).await;
                 "rolled web".to_owned()
@@ -260,7 +273,7 @@ impl Chaos {
             6 => {
                 self.jobs += 1;
                 let name = format!("job-{}", self.jobs);
-                self.create(&job(&name)).await;
+                self.create(&workloads::job(&name)).await;
                 if self.jobs > 2 {
                     let old = format!("job-{}", self.jobs - 2);
                     self.delete("batch/v1/Job", &old, PropagationPolicy::Background).await;
@@ -268,7 +281,7 @@ impl Chaos {
                 format!("started {name}")
             }
             7 => {
-                let brief = self.deployment("brief", 3, false);
+                let brief = workloads::simulated("brief", 3);
                 let how = if self.random.random() {
                     PropagationPolicy::Background
                 } else {
@@ -288,22 +301,61 @@ impl Chaos {
                 self.delete("v1/Pod", &name, PropagationPolicy::Background).await;
                 format!("deleted pod {name}")
             }
-            _ => self.lose_nodes().await,
+            9 => self.lose_nodes().await,
+            10 => self.freeze_one(),
+            _ => self.silence_nodes().await,
         }
     }
 
     /// Machines are lost: they go silent, and somebody takes them out of the cluster.
     async fn lose_nodes(&mut self) -> String {
-        if self.edge_back.is_some() {
+        if self.edge != Edge::There {
             return "nothing".to_owned();
         }
         self.parts.kill("edge");
-        for number in 0..2 {
-            let name = format!("edge-{number}");
-            self.delete("v1/Node", &name, PropagationPolicy::Background).await;
+        for name in &edges()[..2] {
+            self.delete("v1/Node", name, PropagationPolicy::Background).await;
         }
-        self.edge_back = Some(self.random.random_range(2..8));
+        self.edge = Edge::Lost(self.random.random_range(2..8));
         "lost nodes".to_owned()
+    }
+
+    /// Machines go silent, and come back only when their pods run elsewhere. Others are killed
+    /// meanwhile.
+    async fn silence_nodes(&mut self) -> String {
+        if self.edge != Edge::There {
+            return "nothing".to_owned();
+        }
+        self.parts.kill("edge");
+        let start = Instant::now();
+        let (edges, mut killed) = (edges(), 0);
+        let count = loop {
+            let all = self.everything().await;
+            match wishes::evicted(&all, |node| edges.iter().any(|edge| edge == node)) {
+                Ok(count) => break count,
+                Err(why) => assert!(start.elapsed() < PATIENCE, "nodes are silent: {why}"),
+            }
+            // Seldom enough for those that wait for something to see it happen.
+            if start.elapsed() > 5 * SILENCE * (killed + 1) {
+                self.kill_one().await;
+                killed += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        self.evicted = Some(self.evicted.unwrap_or(0) + count);
+        self.parts.revive("edge");
+        format!("silenced nodes, {count} pods were sent away")
+    }
+
+    /// A component is stopped, does not notice, and goes on when another may have taken over.
+    fn freeze_one(&mut self) -> String {
+        if self.frozen.is_some() {
+            return "nothing".to_owned();
+        }
+        let victim = FROZEN[self.random.random_range(0..FROZEN.len())];
+        self.parts.freeze(victim);
+        self.frozen = Some((victim, self.random.random_range(3..8)));
+        format!("froze {victim}")
     }
 
     async fn kill_one(&mut self) -> &'static str {
@@ -314,12 +366,20 @@ impl Chaos {
         self.parts.kill(victim);
         tokio::time::sleep(Duration::from_millis(after)).await;
         self.parts.revive(victim);
-        self.edge_back = match self.edge_back {
-            Some(0) => {
+        self.edge = match self.edge {
+            Edge::Lost(0) => {
                 self.parts.revive("edge");
+                Edge::There
+            }
+            Edge::Lost(steps) => Edge::Lost(steps - 1),
+            Edge::There => Edge::There,
+        };
+        self.frozen = match self.frozen {
+            Some((name, 0)) => {
+                self.parts.thaw(name);
                 None
             }
-            other => other.map(|steps| steps - 1),
+            other => other.map(|(name, steps)| (name, steps - 1)),
         };
         victim
     }
@@ -334,7 +394,7 @@ impl Chaos {
         let start = Instant::now();
         loop {
             self.look_after();
-            let Err(why) = self.is_settled().await else { break };
+            let Err(why) = wishes::settled(&self.everything().await) else { break };
             if start.elapsed() > PATIENCE {
                 let controllers = self.parts.said("controllers-1", 30);
                 let others = self.parts.said("controllers-2", 30);
@@ -345,130 +405,12 @@ impl Chaos {
         println!("{when}: settled within {:?}", start.elapsed());
     }
 
-    async fn is_settled(&mut self) -> Result<(), String> {
+    async fn everything(&mut self) -> Vec<(&'static str, Value)> {
         let mut all = Vec::new();
         for kind in KINDS {
             let objects = self.list(kind).await;
             all.extend(objects.into_iter().map(|object| (kind, object)));
         }
-        for (kind, object) in &all {
-            settled(kind, object).map_err(|why| {
-                format!("{kind} {}: {why}: {}", object["metadata"]["name"], object["status"])
-            })?;
-        }
-        let uids: Vec<&Value> = all.iter().map(|(_, object)| &object["metadata"]["uid"]).collect();
-        for (kind, object) in &all {
-            let owners = object["metadata"]["ownerReferences"].as_array();
-            let name = &object["metadata"]["name"];
-            if *kind == "v1/Pod" && owners.is_none_or(Vec::is_empty) {
-                return Err(format!("pod {name} has no owner"));
-            }
-            if let Some(gone) =
-                owners.into_iter().flatten().find(|owner| !uids.contains(&&owner["uid"]))
-            {
-                return Err(format!("the owner of {kind} {name} is gone: {gone}"));
-            }
-        }
-        let count = |owner: &str| {
-            let of = |object: &&(&str, Value)| {
-                object.0 == "v1/Pod" && object.1["metadata"]["labels"]["app"] == owner
-            };
-            all.iter().filter(of).count()
-        };
-        for (_, object) in all.iter().filter(|(_, one)| one["spec"]["template"].is_object()) {
-            let Some(app) = object["spec"]["selector"]["matchLabels"]["app"].as_str() else {
-                continue;
-            };
-            let is_top = object["metadata"]["ownerReferences"].is_null();
-            let wanted = object["spec"]["replicas"].as_u64().unwrap_or(0);
-            let there = u64::try_from(count(app)).unwrap();
-            if is_top && there != wanted {
-                return Err(format!("{app} has {there} pods and wants {wanted}"));
-            }
-        }
-        Ok(())
+        all
     }
-}
-
-/// Whether an object is as it should be, taken for itself.
-fn settled(kind: &str, object: &Value) -> Result<(), &'static str> {
-    let (spec, status) = (&object["spec"], &object["status"]);
-    if !object["metadata"]["deletionTimestamp"].is_null() {
-        return Err("is being deleted");
-    }
-    let holds = |name: &str| {
-        let conditions = status["conditions"].as_array();
-        let mut all = conditions.into_iter().flatten();
-        all.any(|one| one["type"] == name && one["status"] == "True")
-    };
-    let is_seen = || status["observedGeneration"] == object["metadata"]["generation"];
-    let counted = |names: &[&str]| {
-        let wanted = spec["replicas"].as_u64();
-        names.iter().all(|name| status[name].as_u64().unwrap_or(0) == wanted.unwrap_or(0))
-    };
-    match kind {
-        "v1/Node" if !holds("Ready") => Err("is not ready"),
-        "v1/Pod" if status["phase"] != "Succeeded" && !holds("Ready") => Err("is not ready"),
-        "apps/v1/Deployment" | "apps/v1/StatefulSet" if !is_seen() => Err("was not looked at"),
-        "apps/v1/Deployment" | "apps/v1/StatefulSet"
-            if !counted(&["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]) =>
-        {
-            Err("has not what it wants")
-        }
-        "apps/v1/StatefulSet" if status["currentRevision"] != status["updateRevision"] => {
-            Err("has pods of an older revision")
-        }
-        "apps/v1/ReplicaSet" if !counted(&["replicas", "readyReplicas"]) => {
-            Err("has not what it wants")
-        }
-        "batch/v1/Job" if !holds("Complete") => Err("is not complete"),
-        _ => Ok(()),
-    }
-}
-
-fn only_where(label: &str, operator: &str) -> Value {
-    let expression = json!({"key": label, "operator": operator});
-    json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
-        "nodeSelectorTerms": [{"matchExpressions": [expression]}],
-    }}})
-}
-
-fn stateful_set() -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
-        "spec": {
-            "replicas": 3,
-            "serviceName": "db",
-            "selector": {"matchLabels": {"app": "db"}},
-            "template": {
-                "metadata": {
-                    "labels": {"app": "db"},
-                    "annotations": {"simulate.wk/stop-after": "300ms"},
-                },
-                "spec": {
-                    "affinity": only_where("wk.dev/simulator", "Exists"),
-                    "containers": [{"name": "c", "image": "simulated"}],
-                },
-            },
-        },
-    })
-}
-
-fn job(name: &str) -> Value {
-    json!({
-        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
-        "spec": {
-            "completions": 4,
-            "parallelism": 2,
-            "backoffLimit": 100,
-            "template": {
-                "metadata": {"annotations": {"simulate.wk/run-for": "300ms"}},
-                "spec": {
-                    "restartPolicy": "Never",
-                    "affinity": only_where("wk.dev/simulator", "Exists"),
-                    "containers": [{"name": "c", "image": "simulated"}],
-                },
-            },
-        },
-    })
 }

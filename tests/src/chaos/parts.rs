@@ -39,6 +39,14 @@ impl Parts {
     /// # Panics
     /// If it does not start.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further options of the API server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_with(further: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let range = PodRange::take();
         let port = free_port();
@@ -46,7 +54,8 @@ impl Parts {
         let mut parts = Self { folder, range, server, all: Vec::new() };
         let listen = format!("127.0.0.1:{port}");
         let data = parts.path("control-plane");
-        parts.add("apiserver", &["apiserver", "--listen", &listen, "--data-dir", &data]);
+        let all = ["apiserver", "--listen", &listen, "--data-dir", &data];
+        parts.add("apiserver", &[&all[..], further].concat());
         eventually("the API server has written its kubeconfig", || {
             parts.kubeconfig().exists().then_some(())
         });
@@ -94,6 +103,20 @@ impl Parts {
     pub fn kill(&mut self, name: &str) {
         if let Some(mut daemon) = self.part(name).daemon.take() {
             daemon.kill();
+        }
+    }
+
+    /// Stops a component without its noticing, if it runs.
+    pub fn freeze(&mut self, name: &str) {
+        if let Some(daemon) = &self.part(name).daemon {
+            daemon.freeze();
+        }
+    }
+
+    /// Lets a component go on that was stopped.
+    pub fn thaw(&mut self, name: &str) {
+        if let Some(daemon) = &self.part(name).daemon {
+            daemon.thaw();
         }
     }
 
