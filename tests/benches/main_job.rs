@@ -56,7 +56,7 @@ fn main() {
     throughput(&mut cluster, &image);
     drop(cluster);
     density("an HTTP server", "hello-http", 1_000, SERVER);
-    density("a sleeping command", "testguest", 200, "args: [sleep, \"86400\"]");
+    density("a sleeping command", "testguest", 1_000, "args: [sleep, \"86400\"]");
 }
 
 fn pod(name: &str, image: &str, container: &str) -> String {

@@ -232,6 +232,11 @@ fn kubectl_explains_kinds_and_fields() {
             ),
             ("explain hpa.spec.metrics.type", &["GROUP: autoscaling", "VERSION: v2"]),
             (
+                "explain nodemetrics",
+                &["GROUP: metrics.k8s.io", "KIND: NodeMetrics", "usage <map[string]Quantity> ..."],
+            ),
+            ("explain podmetrics.containers.usage", &["KIND: PodMetrics", "FIELD: usage ..."]),
+            (
                 "explain pod.spec --output plaintext-openapiv2",
                 &["KIND: Pod", "RESOURCE: spec <Object>", "containers <[]Object> -required-"],
             ),

@@ -2,9 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use wk_tests::{Cluster, Daemon, Options, eventually};
+use wk_tests::{Cluster, Options, eventually};
 
 /// A cluster that loses patience with silent nodes soon.
 fn cluster() -> Cluster {
@@ -116,13 +115,6 @@ fn pods_of_a_node_that_is_killed_are_made_anew_elsewhere() {
     });
 }
 
-/// Stops a process without its noticing, and lets it go on.
-fn freeze(daemon: &Daemon, is_frozen: bool) {
-    let pid = Pid::from_raw(i32::try_from(daemon.id()).unwrap()).unwrap();
-    let signal = if is_frozen { Signal::STOP } else { Signal::CONT };
-    kill_process(pid, signal).unwrap();
-}
-
 #[test]
 fn a_node_that_comes_back_keeps_its_pods() {
     let cluster = cluster();
@@ -134,13 +126,13 @@ fn a_node_that_comes_back_keeps_its_pods() {
          - {{name: web, image: \"{image}\"}}\n"
     ));
     let before = cluster.ready_pod("there");
-    freeze(&agent, true);
+    agent.freeze();
     cluster.wait_for_node("node-2", "Unknown");
     eventually("the pod is not ready", || {
         let pod = cluster.object("pod", "there")?;
         (condition(&pod, "Ready")["status"] == "False").then_some(())
     });
-    freeze(&agent, false);
+    agent.thaw();
     cluster.wait_for_node("node-2", "True");
     eventually("the taints are gone", || taints(&cluster, "node-2").is_empty().then_some(()));
     let after = cluster.ready_pod("there");

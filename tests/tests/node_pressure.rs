@@ -1,7 +1,5 @@
 //! What a node says and does when it runs out of something.
 
-#![expect(clippy::unwrap_used, reason = "tests panic")]
-
 use std::process::Command;
 
 use wk_tests::{Answer, Cluster, Options, eventually, wk_path};

@@ -77,7 +77,8 @@ fn a_cluster_of_single_roles_runs_a_pod() {
     let mut parts = Parts::start(&[]);
     parts.join("controller-manager", &["--cluster-cidr", &range.cidr()]);
     parts.join("scheduler", &["--log-json"]);
-    parts.join("kubelet", &["--node-name", "node-1", "--address", "127.0.0.1"]);
+    let node = ["--node-name", "node-1", "--address", "127.0.0.1", wk_tests::NO_PRESSURE];
+    parts.join("kubelet", &node);
     let mut registry = Command::new(wk_path());
     registry.args(["registry", "--listen", "127.0.0.1:0", "--data-dir"]);
     registry.arg(parts.path("images"));

@@ -1,7 +1,13 @@
 //! Where pods go, and what is said of those that go nowhere, on the real programs.
 
+#![expect(clippy::unwrap_used, reason = "tests panic")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+
 use serde_json::{Value, json};
-use wk_tests::{Cluster, Options, eventually};
+use wk_tests::{Cluster, ControlPlane, Daemon, Options, eventually, wk_path};
 
 /// Creates a node that nobody runs, with this many processors for pods.
 ///
@@ -250,4 +256,75 @@ fn pods_choose_their_rules_by_the_name_of_a_scheduler() {
     let foreign = cluster.object("pod", "foreign").expect("it exists");
     assert!(foreign["spec"]["nodeName"].is_null(), "{foreign}");
     assert!(foreign["status"]["conditions"].is_null(), "{foreign}");
+}
+
+#[test]
+fn the_scheduler_tells_what_it_measures_under_the_names_of_kubernetes() {
+    let cluster = Cluster::start();
+    add_node(&cluster, "small", "1");
+    create(&cluster, &pod("fits", "500m", &json!({})));
+    create(&cluster, &pod("big", "4", &json!({})));
+    create(
+        &cluster,
+        &pod("gated", "1m", &json!({"schedulingGates": [{"name": "example.com/wait"}]})),
+    );
+    assert_eq!(node_of(&cluster, "fits"), "small");
+    let mut text = String::new();
+    eventually("everything is counted", || {
+        text = cluster.kubectl(&["get", "--raw", "/metrics"]).ok();
+        let has = |line: &str| text.lines().any(|own| own == line);
+        let all = has("scheduler_pending_pods{queue=\"unschedulable\"} 1")
+            && has("scheduler_pending_pods{queue=\"gated\"} 1")
+            && has("scheduler_pending_pods{queue=\"active\"} 0")
+            && has("scheduler_schedule_attempts_total{profile=\"default-scheduler\",\
+                    result=\"scheduled\"} 1")
+            && has("scheduler_pod_scheduling_attempts_count 1");
+        all.then_some(())
+    });
+    for name in [
+        "scheduler_schedule_attempts_total{profile=\"default-scheduler\",result=\"unschedulable\"}",
+        "scheduler_scheduling_attempt_duration_seconds_bucket",
+        "scheduler_framework_extension_point_duration_seconds_count{extension_point=\"Bind\",\
+         profile=\"default-scheduler\",status=\"Success\"} 1",
+        "scheduler_preemption_attempts_total",
+        "scheduler_queue_incoming_pods_total{event=\"UnschedulablePodAdd\",queue=\"active\"} 2",
+    ] {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+/// The answer to a request over plain HTTP.
+#[track_caller]
+fn fetched(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_scheduler_alone_tells_how_it_is_and_what_it_measures() {
+    let plane = ControlPlane::start("server");
+    let config = std::fs::read_to_string(plane.kubeconfig()).unwrap();
+    let server = config.split("server: ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let mut command = Command::new(wk_path());
+    command.args(["scheduler", "--listen", "127.0.0.1:0", "--server", server.unwrap()]);
+    command.arg("--token-file").arg(plane.data_dir().join("token"));
+    command.arg("--data-dir").arg(plane.scratch("scheduler"));
+    let scheduler = Daemon::start(command, &plane.scratch("scheduler.log"));
+    let address = eventually("it listens", || {
+        let output = scheduler.output();
+        let told = output.split("scheduler listens on ").nth(1)?;
+        told.split_whitespace().next().map(str::to_owned)
+    });
+    for path in ["/healthz", "/livez", "/readyz"] {
+        let answer = fetched(&address, path);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok"), "{answer}");
+    }
+    let metrics = fetched(&address, "/metrics");
+    assert!(metrics.contains("content-type: application/openmetrics-text"), "{metrics}");
+    assert!(metrics.contains("scheduler_pending_pods{queue=\"active\"} 0"), "{metrics}");
+    assert!(metrics.trim_end().ends_with("# EOF"), "{metrics}");
 }

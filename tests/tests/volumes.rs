@@ -292,3 +292,127 @@ fn a_volume_is_given_back_by_its_node_when_that_is_there_again() {
     is_gone(&cluster, &volume);
     assert!(!folder.exists());
 }
+
+#[test]
+fn a_pod_that_takes_too_much_of_the_disk_is_evicted() {
+    let cluster = Cluster::start();
+    let forever = ["sleep", "100000"];
+    let volumes = json!([{"name": "cache", "emptyDir": {"sizeLimit": "2Mi"}}]);
+    cluster.apply(&guest(&cluster, "hoarder", &forever, &volumes).to_string());
+    let plenty = json!([{"name": "cache", "emptyDir": {}}]);
+    let mut limited = guest(&cluster, "limited", &forever, &plenty);
+    limited["spec"]["containers"][0]["resources"] = json!({"limits": {"ephemeral-storage": "2Mi"}});
+    cluster.apply(&limited.to_string());
+    let memory = json!([{"name": "cache", "emptyDir": {"medium": "Memory", "sizeLimit": "2Mi"}}]);
+    cluster.apply(&guest(&cluster, "memory", &forever, &memory).to_string());
+    cluster.apply(&guest(&cluster, "modest", &forever, &volumes).to_string());
+    for pod in ["hoarder", "limited", "modest", "memory"] {
+        cluster.ready_pod(pod);
+        run(&cluster, pod, &["fill", "/cache/file", "1"]);
+    }
+    for pod in ["hoarder", "limited"] {
+        run(&cluster, pod, &["fill", "/cache/more", "2"]);
+    }
+    for (pod, message) in [
+        ("hoarder", "Usage of EmptyDir volume \"cache\" exceeds the limit \"2Mi\". "),
+        (
+            "limited",
+            "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ",
+        ),
+    ] {
+        let status = cluster.pod_in_phase(pod, "Failed")["status"].clone();
+        assert_eq!((&status["reason"], &status["message"]), (&json!("Evicted"), &json!(message)));
+        assert!(cluster.events(pod, "Evicted").contains(message.trim_end()));
+        let ended = &status["containerStatuses"][0]["state"]["terminated"];
+        assert_eq!((&ended["exitCode"], &ended["reason"]), (&json!(143), &json!("Error")));
+    }
+    assert_eq!(cluster.object("pod", "modest").unwrap()["status"]["phase"], "Running");
+
+    let uid = cluster.object("pod", "memory").unwrap()["metadata"]["uid"].clone();
+    let folder = cluster.data_dir().join("node/pods").join(uid.as_str().unwrap());
+    let cache = folder.join("volumes/cache");
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let in_memory = mounts.contains(&format!("{} ", cache.display()))
+        || fs::read_link(&cache).is_ok_and(|target| target.starts_with("/dev/shm"));
+    assert!(in_memory, "{}", cache.display());
+    // A file system of its own is full at its limit, and what is in shared memory is watched.
+    let more = cluster.kubectl(&["exec", "memory", "--", "testguest", "fill", "/cache/more", "2"]);
+    if more.code == 0 {
+        let status = cluster.pod_in_phase("memory", "Failed")["status"].clone();
+        assert_eq!(status["reason"], "Evicted");
+    }
+    cluster.kubectl(&["delete", "pod", "memory"]).ok();
+    eventually("its memory is given back", || (!folder.exists()).then_some(()));
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(&folder.display().to_string()));
+}
+
+#[test]
+fn a_path_of_the_node_is_what_the_pod_thinks_it_is() {
+    let cluster = Cluster::start();
+    let file = cluster.scratch().join("file");
+    fs::write(&file, "of the node").unwrap();
+    let forever = ["sleep", "100000"];
+    let of = |path: &Path, kind: &str| json!([{"name": "host", "hostPath": {"path": path, "type": kind}}]);
+    let fresh = cluster.scratch().join("fresh");
+    cluster.apply(&guest(&cluster, "made", &forever, &of(&fresh, "DirectoryOrCreate")).to_string());
+    cluster.ready_pod("made");
+    run(&cluster, "made", &["write", "/host/file", "x"]);
+    assert_eq!(content(&fresh), "x");
+    for (pod, kind, what) in [
+        ("folder", "Directory", "a directory"),
+        ("socket", "Socket", "a socket file"),
+        ("chars", "CharDevice", "a character device"),
+        ("blocks", "BlockDevice", "a block device"),
+    ] {
+        cluster.apply(&guest(&cluster, pod, &forever, &of(&file, kind)).to_string());
+        let text = format!(
+            "MountVolume.SetUp failed for volume \"host\" : hostPath type check failed: {} is not \
+             {what}",
+            file.display()
+        );
+        eventually("it is told", || {
+            cluster.events(pod, "FailedMount").contains(&text).then_some(())
+        });
+    }
+}
+
+#[test]
+fn parts_of_volumes_are_mounted_by_name() {
+    let cluster = Cluster::start();
+    cluster.kubectl(&["create", "configmap", "settings", "--from-literal=mode=one"]).ok();
+    let volumes = json!([
+        {"name": "data", "emptyDir": {}},
+        {"name": "settings", "configMap": {"name": "settings", "defaultMode": 0o400}},
+    ]);
+    let mut pod = guest(&cluster, "web", &["sleep", "100000"], &volumes);
+    let container = &mut pod["spec"]["containers"][0];
+    container["env"] = json!([
+        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "LIMIT", "valueFrom": {"resourceFieldRef": {
+            "resource": "limits.memory", "divisor": "1Mi",
+        }}},
+    ]);
+    container["resources"] = json!({"limits": {"memory": "65Mi"}});
+    container["volumeMounts"] = json!([
+        {"name": "data", "mountPath": "/data"},
+        {"name": "data", "mountPath": "/own", "subPathExpr": "pods/$(NAME)"},
+        {"name": "settings", "mountPath": "/etc/app/mode", "subPath": "mode"},
+    ]);
+    cluster.apply(&pod.to_string());
+    cluster.ready_pod("web");
+    run(&cluster, "web", &["write", "/own/file", "x"]);
+    assert_eq!(cat(&cluster, "web", "/data/pods/web/file"), "x");
+    assert_eq!(cat(&cluster, "web", "/etc/app/mode"), "one");
+    assert_eq!(run(&cluster, "web", &["env", "LIMIT"]), "65\n");
+    let change = json!({"data": {"mode": "two"}}).to_string();
+    cluster.kubectl(&["patch", "configmap", "settings", "-p", &change]).ok();
+    assert_eq!(cat(&cluster, "web", "/etc/app/mode"), "one", "a part stays what it was");
+
+    let mut missing = guest(&cluster, "missing", &["sleep", "100000"], &volumes);
+    missing["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "data", "mountPath": "/own", "subPathExpr": "$(NOWHERE)"}]);
+    cluster.apply(&missing.to_string());
+    let state = cluster.container_state("missing", "CreateContainerConfigError");
+    assert_eq!(state["message"], "missing value for NOWHERE");
+}

@@ -396,3 +396,92 @@ fn what_has_no_owner_left_goes_and_owners_elsewhere_are_told_about() {
     is_calm(&cluster, &["v1/ConfigMap", "v1/Event"]);
     assert!(cluster.object("configmap", "between").is_some());
 }
+
+#[test]
+fn a_daemon_set_that_cannot_be_is_refused_and_one_whose_pods_cannot_be_says_so() {
+    let cluster = Cluster::start();
+    let daemon = |change: &dyn Fn(&mut Value)| {
+        let mut all = spec("log", 1, "x");
+        all.as_object_mut().unwrap().remove("replicas");
+        change(&mut all);
+        workload("DaemonSet", "log", &all)
+    };
+    let other = daemon(&|spec| spec["template"]["metadata"]["labels"] = json!({"app": "b"}));
+    refused(&cluster, &other, "`selector` does not match template `labels`");
+    let both = json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}});
+    let both = daemon(&|spec| spec["updateStrategy"] = both.clone());
+    let expected = "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when \
+                    maxUnavailable is non-zero";
+    refused(&cluster, &both, expected);
+    let short = daemon(&|spec| spec["minReadySeconds"] = (-1).into());
+    refused(&cluster, &short, "spec.minReadySeconds: Invalid value: -1");
+    cluster.kubectl(&["create", "quota", "none", "--hard=pods=0"]).ok();
+    create(&cluster, &daemon(&|_| {})).ok();
+    let events = cluster.events("log", "FailedCreate");
+    assert!(events.contains("Error creating: pods \"log-"), "{events}");
+    assert!(events.contains("is forbidden: exceeded quota: none"), "{events}");
+    is_calm(&cluster, &["v1/Pod", "v1/Event", "apps/v1/DaemonSet"]);
+    let status = cluster.object("daemonset", "log").unwrap()["status"].clone();
+    assert_eq!((&status["desiredNumberScheduled"], &status["numberReady"]), (&json!(1), &json!(0)));
+    cluster.kubectl(&["delete", "quota", "none"]).ok();
+    eventually("it is tried again", || (pods(&cluster, "app=log") == 1).then_some(()));
+}
+
+#[test]
+fn a_budget_that_cannot_be_is_refused_and_one_that_cannot_be_kept_says_so() {
+    let cluster = Cluster::start();
+    let image = cluster.push_example("hello-http");
+    let budget = |name: &str, change: Value| {
+        let mut spec = json!({"selector": {"matchLabels": {"app": "web"}}});
+        for (key, value) in change.as_object().unwrap() {
+            spec[key] = value.clone();
+        }
+        json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+               "metadata": {"name": name}, "spec": spec})
+    };
+    for (change, expected) in [
+        (json!({"minAvailable": 1, "maxUnavailable": 1}), "cannot be both set"),
+        (json!({"minAvailable": -1}), "spec.minAvailable: Invalid value: -1"),
+        (json!({"maxUnavailable": "101%"}), "spec.maxUnavailable: Invalid value: \"101%\""),
+        (json!({"minAvailable": "many"}), "spec.minAvailable: Invalid value: \"many\""),
+    ] {
+        refused(&cluster, &budget("wrong", change), expected);
+    }
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+                     "metadata": {"name": "alone", "labels": {"app": "web"}},
+                     "spec": {"containers": [{"name": "c", "image": image}]}});
+    create(&cluster, &pod).ok();
+    cluster.ready_pod("alone");
+    // How many there should be, of which some may be away, nobody says of a pod that nobody manages.
+    create(&cluster, &budget("web", json!({"maxUnavailable": 1}))).ok();
+    let events = cluster.events("web", "UnmanagedPods");
+    assert!(events.contains("were found to be unmanaged"), "{events}");
+    // More than there are: nothing may ever go.
+    create(&cluster, &budget("more", json!({"minAvailable": 5}))).ok();
+    told(&cluster, ("pdb", "more"), "DisruptionAllowed", "InsufficientPods");
+    is_calm(&cluster, &["v1/Pod", "v1/Event", "policy/v1/PodDisruptionBudget"]);
+    // Of two budgets nobody can keep both.
+    let said = cluster.kubectl(&["drain", "node-1", "--force", "--timeout=2s"]).refused();
+    let expected = "This pod has more than one PodDisruptionBudget, which the eviction subresource \
+                    does not support.";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_pod_name_that_is_taken_is_told_and_tried_again_with_pauses() {
+    let cluster = Cluster::start();
+    let image = cluster.push_example("hello-http");
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db-0"},
+                     "spec": {"containers": [{"name": "c", "image": image}]}});
+    create(&cluster, &pod).ok();
+    cluster.ready_pod("db-0");
+    let mut set = spec("db", 1, &image);
+    set["serviceName"] = "db".into();
+    create(&cluster, &workload("StatefulSet", "db", &set)).ok();
+    let events = cluster.events("db", "FailedCreate");
+    let expected = "create Pod db-0 in StatefulSet db failed error: pods \"db-0\" already exists";
+    assert!(events.contains(expected), "{events}");
+    is_calm(&cluster, &["v1/Pod", "v1/Event", "apps/v1/StatefulSet"]);
+    cluster.kubectl(&["delete", "pod", "db-0"]).ok();
+    cluster.kubectl(&["rollout", "status", "statefulset/db", "--timeout=100s"]).ok();
+}

@@ -8,10 +8,12 @@
 //! print N              prints N numbered lines to standard output, and `done` to standard error
 //! flood                prints for ever, as fast as it can and without an end of a line
 //! sleep SECONDS        waits and ends
-//! env NAME             prints the variable NAME
+//! env [NAME]           prints the variable NAME, or all of them, a line each, ordered by name
 //! cat PATH             prints a file
 //! follow PATH          prints a file now and whenever it holds something else, or that it is gone
 //! write PATH TEXT      writes TEXT to a file
+//! fill PATH MIB        writes MIB MiB to a file
+//! remove PATH          removes a file
 //! tcp-serve PORT [TEXT]  sends TEXT (`hello`) to each client and closes the connection
 //! tcp-get HOST PORT    prints all that a server sends
 //! ```
@@ -71,9 +73,22 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
             let text = fs::read_to_string(path).map_err(|e| Failure::operation(path, &e))?;
             print!("{text}");
         }
+        ["env"] => {
+            let mut all: Vec<String> =
+                env::vars().map(|(name, value)| format!("{name}={value}")).collect();
+            all.sort();
+            println!("{}", all.join("\n"));
+        }
         ["follow", path] => follow(path),
         ["write", path, text] => {
             fs::write(path, text).map_err(|error| Failure::operation(path, &error))?;
+        }
+        ["fill", path, mib] => {
+            let bytes = vec![b'x'; number::<usize>(mib)? << 20];
+            fs::write(path, bytes).map_err(|error| Failure::operation(path, &error))?;
+        }
+        ["remove", path] => {
+            fs::remove_file(path).map_err(|error| Failure::operation(path, &error))?;
         }
         ["tcp-serve", port] => net::serve(number(port)?, "hello")?,
         ["tcp-serve", port, text] => net::serve(number(port)?, text)?,
