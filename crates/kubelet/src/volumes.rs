@@ -269,7 +269,9 @@ fn one_mount(
     };
     let host_path = match sub_path.filter(|text| !text.is_empty()) {
         Some(text) => below(&root, &text)?,
-        None => root,
+        // What is a link now may lead anywhere; from here on none is followed. What is not there
+        // yet is the runtime's to refuse.
+        None => root.canonicalize().unwrap_or(root),
     };
     // What the API holds is not to be changed from inside a container.
     let is_fixed =

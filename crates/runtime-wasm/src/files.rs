@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use wk_runtime::{ContainerId, ContainerSpec, ImageKind, Mount, RuntimeError};
 
 use crate::scope::Preopen;
+use crate::unlinked::Unlinked;
 
 /// What a container sees, and the private folder that has to go with it, if there is one.
 pub(crate) fn preopens(
@@ -21,11 +22,13 @@ pub(crate) fn preopens(
 ) -> Result<(Vec<Preopen>, Option<PathBuf>), RuntimeError> {
     let mut preopens = Vec::new();
     if let ImageKind::Wasm { rootfs: Some(rootfs), .. } = &spec.image.kind {
-        preopens.push(Preopen { host: rootfs.clone(), guest: "/".to_owned(), read_only: true });
+        let host = fs::canonicalize(rootfs).map_err(|error| failed(rootfs, &error))?;
+        preopens.push(Preopen { host, guest: "/".to_owned(), read_only: true });
     }
-    let mut files: BTreeMap<&str, Vec<(&Mount, &str)>> = BTreeMap::new();
+    let mut files: BTreeMap<&str, Vec<(&Mount, &str, Unlinked)>> = BTreeMap::new();
     for mount in &spec.mounts {
-        let kind = fs::metadata(&mount.host_path).map_err(|error| {
+        let source = Unlinked::open(&mount.host_path).and_then(|it| Ok((it.metadata()?, it)));
+        let (kind, source) = source.map_err(|error| {
             refused(mount, &format!("`{}` cannot be read: {error}", mount.host_path.display()))
         })?;
         if kind.is_dir() {
@@ -37,7 +40,7 @@ pub(crate) fn preopens(
         } else if kind.is_file() {
             let (parent, name) = split(&mount.container_path)
                 .ok_or_else(|| refused(mount, "a file needs a name"))?;
-            files.entry(parent).or_default().push((mount, name));
+            files.entry(parent).or_default().push((mount, name, source));
         } else {
             return Err(refused(mount, "only folders and regular files can be mounted"));
         }
@@ -56,10 +59,11 @@ pub(crate) fn preopens(
     for (number, (parent, mounts)) in files.into_iter().enumerate() {
         let host = private.join(number.to_string());
         fs::create_dir_all(&host).map_err(|error| failed(&host, &error))?;
-        for (mount, name) in &mounts {
-            place(mount, &host.join(name))?;
+        let host = fs::canonicalize(&host).map_err(|error| failed(&host, &error))?;
+        for (mount, name, source) in &mounts {
+            place(mount, source, &host.join(name))?;
         }
-        let read_only = mounts.iter().any(|(mount, _)| mount.read_only);
+        let read_only = mounts.iter().any(|(mount, ..)| mount.read_only);
         if preopens.iter().any(|preopen| preopen.guest == parent) {
             let reason = format!("`{parent}` is a mount itself: put the file into that volume");
             return Err(refused(mounts[0].0, &reason));
@@ -87,12 +91,11 @@ pub(crate) fn host_path(preopens: &[Preopen], path: &str) -> Option<PathBuf> {
 
 /// Puts the file itself into a private folder, or a copy where that cannot be and the guest will
 /// not write to it.
-fn place(mount: &Mount, to: &Path) -> Result<(), RuntimeError> {
-    let real = fs::canonicalize(&mount.host_path).map_err(|error| failed(to, &error))?;
-    match fs::hard_link(&real, to) {
+fn place(mount: &Mount, source: &Unlinked, to: &Path) -> Result<(), RuntimeError> {
+    match source.link(to) {
         Ok(()) => Ok(()),
         Err(_other_file_system) if mount.read_only => {
-            fs::copy(&real, to).map(drop).map_err(|error| failed(to, &error))
+            fs::copy(source.path(), to).map(drop).map_err(|error| failed(to, &error))
         }
         Err(error) => Err(refused(
             mount,

@@ -13,6 +13,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use crate::engine::Level;
 use crate::host::Host;
 use crate::scope::Preopen;
+use crate::unlinked::Unlinked;
 
 struct HasFolders;
 
@@ -81,9 +82,12 @@ fn opened(preopens: &[Preopen]) -> wasmtime::Result<WasiFilesystemCtx> {
 pub(crate) fn open_in(builder: &mut WasiCtxBuilder, preopens: &[Preopen]) -> wasmtime::Result<()> {
     for preopen in preopens {
         let permissions = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        builder.preopened_dir(&preopen.host, &preopen.guest, permissions).map_err(|error| {
-            error.context(format!("folder `{}` cannot be opened", preopen.host.display()))
-        })?;
+        let opened = Unlinked::open(&preopen.host).map_err(wasmtime::Error::from);
+        opened
+            .and_then(|folder| builder.preopened_dir(folder.path(), &preopen.guest, permissions))
+            .map_err(|error| {
+                error.context(format!("folder `{}` cannot be opened", preopen.host.display()))
+            })?;
     }
     Ok(())
 }

@@ -50,6 +50,7 @@ mod ticker;
 mod tls;
 mod traffic;
 mod trap;
+mod unlinked;
 
 pub use compile::compile_main;
 pub use config::{Capacity, WasmConfig};
