@@ -203,9 +203,9 @@ fn apparmor_of(profile: &AppArmorProfile) -> Option<String> {
 /// Who ends first when the node runs out of memory.
 /// Spec: <https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#node-out-of-memory-behavior>
 fn oom_score(spec: &PodSpec, given: Given<'_>, memory_request: i64) -> i32 {
-    const CRITICAL: i32 = 2_000_000_000;
     let class = given.pod.status.as_ref().and_then(|status| status.qos_class.as_deref());
-    if spec.priority.is_some_and(|priority| priority >= CRITICAL) {
+    // What the cluster needs as a whole can run elsewhere.
+    if spec.priority_class_name.as_deref() == Some("system-node-critical") {
         return -997;
     }
     match class {
@@ -218,8 +218,7 @@ fn oom_score(spec: &PodSpec, given: Given<'_>, memory_request: i64) -> i32 {
     }
 }
 
-/// The ports that the pod declares, those that its probes name, and those of the node that lead to
-/// them.
+/// The ports that the pod declares, and those of the node that lead to them.
 fn published(spec: &PodSpec, sandbox: &Sandbox) -> Vec<PublishedPort> {
     if sandbox.host_network || sandbox.netns.is_some() {
         return Vec::new();

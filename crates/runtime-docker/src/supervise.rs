@@ -77,7 +77,12 @@ async fn follow(shared: &Arc<Shared>) -> Result<String, RuntimeError> {
     let mut events = std::pin::pin!(connected.docker.events(Some(options)));
     loop {
         match events.next().await {
-            Some(Ok(event)) => shared.happened(&connected.docker, &event).await,
+            Some(Ok(event)) => {
+                if let Err(reason) = shared.happened(&connected.docker, &event).await {
+                    // All is looked at again, so that no end is missed.
+                    return Ok(reason);
+                }
+            }
             Some(Err(error)) => return Ok(chain(&error)),
             None => return Ok("it ended the stream of events".to_owned()),
         }
@@ -85,13 +90,17 @@ async fn follow(shared: &Arc<Shared>) -> Result<String, RuntimeError> {
 }
 
 impl Shared {
-    async fn happened(self: &Arc<Self>, docker: &Docker, event: &EventMessage) {
+    async fn happened(
+        self: &Arc<Self>,
+        docker: &Docker,
+        event: &EventMessage,
+    ) -> Result<(), String> {
         let Some(engine_id) = event.actor.as_ref().and_then(|actor| actor.id.as_deref()) else {
-            return;
+            return Ok(());
         };
         let known = self.containers.lock().values().find(|one| one.engine_id == engine_id).cloned();
         // One that is being started is looked at when it is.
-        let Some(container) = known else { return };
+        let Some(container) = known else { return Ok(()) };
         match docker.inspect_container(engine_id, None).await {
             Ok(answer) => {
                 if let Some(Life::Started(found)) = inspect::read(&answer) {
@@ -99,8 +108,9 @@ impl Shared {
                 }
             }
             Err(error) if is_absent(&error) => self.vanished(&container),
-            Err(error) => warn!(container = engine_id, %error, "container cannot be inspected"),
+            Err(error) => return Err(chain(&error)),
         }
+        Ok(())
     }
 
     /// Compares what is known with what there is.
@@ -109,10 +119,11 @@ impl Shared {
     /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`].
     pub(crate) async fn sync(self: &Arc<Self>) -> Result<(), RuntimeError> {
         let known: HashMap<ContainerId, Arc<Container>> = self.containers.lock().clone();
-        let starting: HashSet<ContainerId> = self.starting.lock().clone();
         let connected = self.engine.connected().await?;
         let docker = connected.docker.clone();
         let listed = self.list_engine(&docker, None).await?;
+        // After the list: whoever made what is in it either is among these or has started it.
+        let starting: HashSet<ContainerId> = self.starting.lock().clone();
         let mut seen = HashSet::new();
         let mut looks = Vec::new();
         for summary in listed {

@@ -33,23 +33,20 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     fn used(&self) -> u64 {
-        self.shares.iter().map(|share| share.used).sum::<u64>() + self.shared
+        self.shares.iter().fold(self.shared, |sum, share| sum.saturating_add(share.used))
     }
 
     fn requested(&self) -> u64 {
-        self.shares.iter().map(|share| share.requested).sum()
+        self.shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.requested))
     }
 }
 
-/// Whether the node has to keep a pod whatever happens: static pods, and those of system priorities.
+/// Whether the node has to keep a pod whatever happens: those of system priorities.
+///
+/// The annotations of static pods mean nothing: there are none, and anybody can write them.
 pub(crate) fn is_critical(pod: &Pod) -> bool {
     let priority = pod.spec.as_ref().and_then(|spec| spec.priority);
-    let annotations = pod.metadata.annotations.as_ref();
-    let is_static = annotations.is_some_and(|all| {
-        all.contains_key("kubernetes.io/config.mirror")
-            || all.get("kubernetes.io/config.source").is_some_and(|source| source != "api")
-    });
-    is_static || priority.is_some_and(|priority| priority >= CRITICAL_PRIORITY)
+    priority.is_some_and(|priority| priority >= CRITICAL_PRIORITY)
 }
 
 /// The name of what a signal is about.
@@ -91,7 +88,12 @@ pub(crate) fn message(due: Due, pod: &Candidate) -> String {
     let mut text = format!(
         "The node was low on resource: {resource}. Threshold quantity: {least}, available: {left}. "
     );
-    for share in pod.shares.iter().filter(|share| share.used > share.requested) {
+    // Of files and processes it is not known who has how many.
+    let is_known = !matches!(
+        due.signal,
+        Signal::NodefsInodesFree | Signal::ImagefsInodesFree | Signal::PidAvailable
+    );
+    for share in pod.shares.iter().filter(|share| is_known && share.used > share.requested) {
         // Writing to a string cannot fail.
         let _ = write!(
             text,
@@ -158,6 +160,6 @@ mod tests {
         assert!(is_critical(&pod(serde_json::json!({"spec": spec(2_000_000_000)}))));
         assert!(!is_critical(&pod(serde_json::json!({"spec": spec(1_999_999_999)}))));
         let mirror = serde_json::json!({"annotations": {"kubernetes.io/config.mirror": "x"}});
-        assert!(is_critical(&pod(serde_json::json!({"metadata": mirror}))));
+        assert!(!is_critical(&pod(serde_json::json!({"metadata": mirror}))), "anybody can say so");
     }
 }

@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::state::{Ailment, Phase, PodEntry, find_container};
 use crate::worker::go_duration;
 
-/// How often a probe that cannot be run is tried before that counts.
+/// How often a probe that cannot be run is tried each time.
 const TRIES: u32 = 3;
 
 /// What is asked.
@@ -162,7 +162,8 @@ impl Probing {
             Outcome::Unknown(error) => {
                 let text = format!("{title} probe errored and resulted in unknown state: {error}");
                 self.warn(shared, "Unhealthy", text);
-                self.unwell(shared)
+                // As in Kubernetes, what could not be found out counts for nothing.
+                true
             }
         }
     }
@@ -268,7 +269,7 @@ impl Check {
                     Ok(Ok(ran)) if ran.code == 0 => Outcome::Success,
                     Ok(Ok(ran)) => Outcome::Failure(ran.output),
                     Ok(Err(error)) => Outcome::Unknown(wk_client::error_chain(&error)),
-                    Err(_) => Outcome::Unknown(format!(
+                    Err(_) => Outcome::Failure(format!(
                         "command timed out: \"{}\" timed out after {}",
                         argv.join(" "),
                         go_duration(timeout)

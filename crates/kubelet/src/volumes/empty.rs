@@ -50,13 +50,18 @@ impl EmptyDir {
     /// # Errors
     /// What the system said.
     pub(super) fn ensure(&self, path: &Path) -> io::Result<()> {
-        if path.try_exists()? {
+        // A restart of the machine leaves a link without its folder, or a folder on the disk.
+        let is_made = path.try_exists()?;
+        if is_made && (!self.in_memory || path.is_symlink() || is_mounted(path)?) {
             return Ok(());
         }
-        if !self.in_memory {
-            return make_open(path);
+        if path.is_symlink() {
+            return in_shared_memory(path);
         }
         make_open(path)?;
+        if !self.in_memory {
+            return Ok(());
+        }
         match mount_in_memory(path, self.limit_bytes) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 fs::remove_dir(path)?;
@@ -70,6 +75,12 @@ impl EmptyDir {
             Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(0o777)),
         }
     }
+}
+
+/// Whether a folder that is there is a file system of its own.
+fn is_mounted(path: &Path) -> io::Result<bool> {
+    let Some(parent) = path.parent() else { return Ok(false) };
+    Ok(fs::metadata(path)?.dev() != fs::metadata(parent)?.dev())
 }
 
 /// Makes a folder that whoever a container runs as may write to.

@@ -342,16 +342,17 @@ async fn release(shared: &Shared, entry: &PodEntry) {
             warn!(container = %id, %error, "container could not be removed");
         }
     }
-    if let Some(network) = shared.network.get()
-        && let Err(error) = network.teardown(&entry.key.uid).await
-    {
-        warn!(pod = %entry.key.name, %error, "network could not be torn down");
-    }
     if let Some(linux) = &shared.runtimes.linux
         && let Err(error) = linux.remove_pod(&entry.key.uid).await
     {
         // What is left is removed with what other pods have left.
         warn!(pod = %entry.key.name, %error, "sandbox could not be removed");
+    }
+    // After the sandbox, which holds the ports of the address that the next pod may get.
+    if let Some(network) = shared.network.get()
+        && let Err(error) = network.teardown(&entry.key.uid).await
+    {
+        warn!(pod = %entry.key.name, %error, "network could not be torn down");
     }
     shared.objects.release(&entry.key.uid, &objects);
     remove_pod_folder(shared.pod_folder(&entry.key.uid)).await;

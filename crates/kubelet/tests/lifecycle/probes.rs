@@ -109,8 +109,7 @@ async fn a_probe_that_cannot_be_run_says_why() {
     other["metadata"]["name"] = json!("slow");
     other["metadata"]["uid"] = json!("u-2");
     node.api.put("pods/slow", other);
-    let late = "Readiness probe errored and resulted in unknown state: command timed out: \"sleep \
-                9\" timed out after 1s";
+    let late = "Readiness probe failed: command timed out: \"sleep 9\" timed out after 1s";
     node.api.until_event(|event| event["message"] == late).await;
     node.stop().await;
 }
