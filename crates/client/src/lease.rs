@@ -58,8 +58,8 @@ impl LeaseSettings {
 
 /// Whether this replica acts. Clones tell the same.
 ///
-/// It ends by the clock and not only by word of whoever renews it: a process that was stopped, or whose
-/// machine slept, finds that its time is over before it does anything more.
+/// It ends by the clock and not only by word of whoever renews it: a process that was stopped finds
+/// that its time is over before it does anything more.
 #[derive(Clone, Debug)]
 pub struct Leadership {
     held: watch::Receiver<Held>,

@@ -36,9 +36,10 @@ pub(crate) fn run(client: Client, shell: &Shell) {
     });
     let nodes = shell.watched.nodes.clone();
     shell.run("ttl", &queue, 4, move |name| {
-        let (client, node) = (client.clone(), nodes.get_cluster(&name));
-        let ttl = STEPS[*step.lock()].2.to_string();
+        let (client, nodes, step) = (client.clone(), nodes.clone(), Arc::clone(&step));
         async move {
+            // Only now: this begins when this replica leads, which may be long after it was asked for.
+            let (node, ttl) = (nodes.get_cluster(&name), STEPS[*step.lock()].2.to_string());
             if node.is_none_or(|node| node.ttl.as_deref() == Some(&*ttl)) {
                 return Ok(Outcome::Done);
             }

@@ -21,9 +21,9 @@ use wk_client::{EventRecorder, EventType, Outcome, error_chain};
 
 use crate::claims::{Claim, Claimant, adopt, release};
 use crate::expectations::Expectations;
-use crate::is_gone;
 use crate::meta::OwnerKind;
 use crate::watched::{PodView, Watched};
+use crate::{CONFLICT_DELAY, is_gone};
 
 /// The first batch of new pods; each further one is twice as large, as long as nothing fails. A
 /// template that the server refuses costs one request and not hundreds.
@@ -149,12 +149,13 @@ impl PodControl {
             .collect();
         let shown = self.watched.pods_of(&uid).into_iter();
         let shown: HashMap<String, bool> = shown
+            .filter(|pod| key.namespace.as_deref() == Some(&*pod.namespace))
             .filter(|pod| selector.matches_map(&pod.labels))
             .map(|pod| (pod.uid().to_string(), pod.is_terminating()))
             .collect();
         if there != shown {
             debug!(owner = %key, "the cache is behind, no pod is made or deleted");
-            return Ok(Some(Outcome::Done));
+            return Ok(Some(Outcome::After(CONFLICT_DELAY)));
         }
         self.expectations.found_complete(&key, uid, term);
         Ok(Some(Outcome::After(Duration::ZERO)))
@@ -229,8 +230,10 @@ impl PodControl {
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let mut ours = Vec::new();
         let (mut adopted, mut released) = (Vec::new(), Vec::new());
-        let owned = self.watched.pods_of(&Uid::new(claimant.uid));
-        for pod in owned.into_iter().chain(self.watched.unmanaged_pods(namespace)) {
+        let owned = self.watched.pods_of(&Uid::new(claimant.uid)).into_iter();
+        // Owners are owners in their own namespace.
+        let owned = owned.filter(|pod| *pod.namespace == *namespace);
+        for pod in owned.chain(self.watched.unmanaged_pods(namespace)) {
             match claimant.claim(&pod.meta, &pod.labels) {
                 Claim::Ours => ours.push(pod),
                 Claim::Adopt if pod.is_finished() => {}
