@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rand::Rng as _;
 use serde_json::Value;
 use uuid::Uuid;
-use wk_api::{ApiError, Fault, FieldPath, Uid};
+use wk_api::{ApiError, Fault, FieldPath, GroupKind, Uid};
 use wk_auth::User;
 use wk_resources::{RequestContext, Requester, Update, metadata};
 
@@ -266,7 +266,9 @@ pub(crate) async fn replace_part(
             let root = FieldPath::Root;
             let path = root.child("metadata.resourceVersion");
             let fault = Fault::invalid(&path, 0, "must be specified for an update");
-            return Err(ApiError::invalid(&definition.group_kind(), name, &[fault]));
+            // Here alone it is the resource that is called invalid.
+            let kind = GroupKind::new(&*definition.group, &*definition.plural);
+            return Err(ApiError::invalid(&kind, name, &[fault]));
         }
         Ok(Changed { value: object.clone(), conditional })
     })

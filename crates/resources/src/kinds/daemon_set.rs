@@ -48,7 +48,8 @@ struct DaemonSets;
 
 impl KindRules for DaemonSets {
     fn prepare_create(&self, set: &mut Value, _context: &RequestContext<'_>) {
-        count_templates(set, 1);
+        let given = set["metadata"]["annotations"].text(TEMPLATE_GENERATION).parse::<i64>();
+        count_templates(set, given.unwrap_or(1).max(1));
         // These counts are written also when they are zero.
         set["status"] = json!({
             "currentNumberScheduled": 0,
@@ -88,13 +89,12 @@ impl KindRules for DaemonSets {
         }
     }
 
-    fn prepare_update(&self, new: &mut Value, old: &Value, update: Update) {
-        if update == Update::Whole {
-            let changed = new["spec"]["template"] != old["spec"]["template"];
-            let before = old["metadata"]["annotations"].text(TEMPLATE_GENERATION);
-            let generation = before.parse::<i64>().unwrap_or(1).saturating_add(changed.into());
-            count_templates(new, generation);
-        }
+    fn prepare_update(&self, new: &mut Value, old: &Value, _update: Update) {
+        // A write of the status changes no template, and loses no count.
+        let changed = new["spec"]["template"] != old["spec"]["template"];
+        let before = old["metadata"]["annotations"].text(TEMPLATE_GENERATION);
+        let generation = before.parse::<i64>().unwrap_or(1).saturating_add(changed.into());
+        count_templates(new, generation);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {

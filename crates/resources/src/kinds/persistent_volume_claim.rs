@@ -129,9 +129,7 @@ fn changes(new: &Value, old: &Value, faults: &mut Faults) {
         ) {
             requests.insert("storage".to_owned(), size.clone());
         }
-        if allowed.has("volumeAttributesClassName") {
-            keep(&mut allowed, old_spec, "volumeAttributesClassName");
-        }
+        keep(&mut allowed, old_spec, "volumeAttributesClassName");
     }
     if allowed != *old_spec {
         let detail = format!(
@@ -153,9 +151,12 @@ fn changes(new: &Value, old: &Value, faults: &mut Faults) {
     }
     metadata::immutable(new_spec, old_spec, "volumeMode", &root, faults);
     let class = "volumeAttributesClassName";
-    if old_spec.has(class) && new_spec.lacks(class) {
-        let what = if new_spec.has(class) { "an empty string" } else { "nil" };
-        let detail = format!("update from non-nil value to {what} is forbidden");
+    // A class that never took effect can be taken back.
+    let is_applied = old["status"].has("currentVolumeAttributesClassName");
+    if is_applied && new_spec.lacks(class) && new_spec.get(class) != old_spec.get(class) {
+        let what = if new_spec.has(class) { "empty string" } else { "nil" };
+        let when = "status.currentVolumeAttributesClassName is not nil";
+        let detail = format!("update to {what} is forbidden when {when}");
         faults.push(Fault::forbidden(&path.child(class), detail));
     }
 }

@@ -310,14 +310,14 @@ fn keep_allocated(new: &mut Map<String, Value>, old: &Value) {
             }
         }
     }
-    if after && !new.has("healthCheckNodePort") && old.has("healthCheckNodePort") {
-        new.insert("healthCheckNodePort".to_owned(), old["healthCheckNodePort"].clone());
+    let (policy, checks) = ("externalTrafficPolicy", "healthCheckNodePort");
+    let is_checked = new.text("type") == "LoadBalancer" && new.text(policy) == "Local";
+    if is_checked && !new.has(checks) && old.has(checks) {
+        new.insert(checks.to_owned(), old[checks].clone());
     }
-    if !is_exposed(new) {
-        for field in ["externalTrafficPolicy", "healthCheckNodePort"] {
-            if new.get(field) == old.get(field) {
-                new.remove(field);
-            }
+    for (field, is_kept) in [(policy, is_exposed(new)), (checks, is_checked)] {
+        if !is_kept && new.get(field) == old.get(field) {
+            new.remove(field);
         }
     }
     if new.text("type") != "LoadBalancer" && old.text("type") == "LoadBalancer" {

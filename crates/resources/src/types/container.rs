@@ -263,13 +263,17 @@ fn restart_policy(container: &Value, path: &FieldPath<'_>, faults: &mut Faults) 
     }
     for (index, rule) in rules.iter().enumerate() {
         let path = list.index(index);
-        check::required_one_of(rule, "action", &["Restart"], &path, faults);
+        let actions = ["Restart", "RestartAllContainers"];
+        check::required_one_of(rule, "action", &actions, &path, faults);
         let (codes, path) = (&rule["exitCodes"], path.child("exitCodes"));
         if !codes.is_object() {
             faults.push(Fault::required(&path, "must be specified"));
             continue;
         }
-        check::required_one_of(codes, "operator", &["In", "NotIn"], &path, faults);
+        let (operator, operators) = (codes.text("operator"), ["In", "NotIn"]);
+        if !operators.contains(&operator) {
+            faults.push(Fault::not_supported(&path.child("operator"), operator, &operators));
+        }
         let count = codes.items("values").len();
         if count > MAX_EXIT_CODES {
             faults.push(Fault::too_many(&path.child("values"), count, MAX_EXIT_CODES));

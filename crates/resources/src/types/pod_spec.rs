@@ -203,9 +203,10 @@ fn consistent(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let path_of_requests = path.child("requests");
     for (name, sum) in quota::requests_of_containers(spec) {
         let counts = matches!(name.as_str(), "cpu" | "memory") || name.starts_with("hugepages-");
-        let own = check::quantity(requests, &name);
-        if counts && sum > own.unwrap_or_default() {
-            let shown = own.unwrap_or_default().to_string();
+        // What the pod does not ask for as a whole, its containers ask for alone.
+        let Some(own) = check::quantity(requests, &name) else { continue };
+        if counts && sum > own {
+            let shown = own.to_string();
             let detail =
                 format!("must be greater than or equal to aggregate container requests of {sum}");
             faults.push(Fault::invalid(&path_of_requests.key(&name), shown, detail));
