@@ -85,9 +85,8 @@ async fn whatever_is_killed_the_cluster_arrives_where_it_should() {
     let history = History::watch(&chaos.client, &watched, &tasks);
     chaos.settle("before anything is killed").await;
     for kill in 0..kills {
-        // Once in any case, since it takes its time.
-        let deed =
-            if kill == kills / 2 { chaos.silence_nodes().await } else { chaos.change().await };
+        // Once in any case: at first, while all nodes are there and pods run on them.
+        let deed = if kill == 0 { chaos.silence_nodes().await } else { chaos.change().await };
         let victim = chaos.kill_one().await;
         println!("{kill}: {deed}; killed {victim}");
     }
@@ -97,7 +96,7 @@ async fn whatever_is_killed_the_cluster_arrives_where_it_should() {
     }
     chaos.settle("after everything").await;
     println!("{:?} pods were sent away from silent nodes", chaos.evicted);
-    assert_ne!(chaos.evicted, Some(0), "some of them ran there");
+    assert!(kills == 0 || chaos.evicted > Some(0), "some of them ran there");
     assert!(chaos.deserters.is_empty(), "ended without being killed: {:#?}", chaos.deserters);
     let gaps = history.gaps();
     let history = history.all();

@@ -307,3 +307,28 @@ fn nodes_and_lives_of_objects_are_treated_alike() {
         "rollout undo deploy/rich",
     ]);
 }
+
+#[test]
+fn kustomizations_are_built_alike() {
+    let cluster = cluster();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wkctl_as_kubectl/kustomize");
+    let sides = SideBySide::of(&cluster);
+    let built = ["base", "overlay", "twice", "kinds", "lists", "merges", "small"];
+    let built = built.map(|name| format!("kustomize {folder}/{name}"));
+    sides.agree(&built.each_ref().map(String::as_str));
+    cluster.kubectl(&["apply", "-k", &format!("{folder}/small")]).ok();
+    let used = [
+        format!("apply -k {folder}/small"),
+        format!("get -k {folder}/small -o name"),
+        format!("get -k {folder}/small --no-headers"),
+        format!("diff -k {folder}/small"),
+        format!("create -k {folder}/small --dry-run=client -o yaml"),
+        format!("create -k {folder}/small"),
+        format!("apply -k {folder}/small -f objects.yaml"),
+        format!("delete -k {folder}/small --dry-run=client"),
+        format!("kustomize {folder}"),
+    ];
+    sides.agree(&used.each_ref().map(String::as_str));
+    sides.ours(&format!("delete -k {folder}/small"));
+    sides.agree(&["get deploy,cm -l part=small"]);
+}
