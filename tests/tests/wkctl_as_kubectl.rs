@@ -320,9 +320,8 @@ fn kustomizations_are_built_alike() {
     let used = [
         format!("apply -k {folder}/small"),
         format!("get -k {folder}/small -o name"),
-        format!("get -k {folder}/small --no-headers"),
         format!("diff -k {folder}/small"),
-        format!("create -k {folder}/small --dry-run=client -o yaml"),
+        format!("create -k {folder}/small --dry-run=client -o name"),
         format!("create -k {folder}/small"),
         format!("apply -k {folder}/small -f objects.yaml"),
         format!("delete -k {folder}/small --dry-run=client"),

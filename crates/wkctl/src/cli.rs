@@ -269,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn folders_with_kustomizations_are_accepted() {
+        for line in [
+            "wkctl apply -k dir --prune -l a=b",
+            "wkctl diff -k dir",
+            "wkctl kustomize",
+            "wkctl kustomize dir -o x.yaml",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn switches_take_true_and_false() {
         let words =
             ["wkctl", "get", "--watch=true", "--no-headers=false", "-o=x", "--", "--watch=true"];

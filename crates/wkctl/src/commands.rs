@@ -24,6 +24,7 @@ mod explain;
 mod expose;
 mod following;
 mod get;
+mod kustomize;
 mod logs;
 mod patch;
 mod port_forward;
@@ -97,6 +98,8 @@ pub(crate) enum Command {
     Replace(replace::ReplaceArgs),
     /// Show what `apply` would change
     Diff(diff::DiffArgs),
+    /// Print the objects that a kustomization comes to
+    Kustomize(kustomize::KustomizeArgs),
     /// Let nodes take no more pods
     Cordon(drain::CordonArgs),
     /// Let nodes take pods again
@@ -158,6 +161,7 @@ impl Command {
             Self::Edit(args) => edit::run(session, args).await,
             Self::Replace(args) => replace::run(session, args).await,
             Self::Diff(args) => diff::run(session, args).await,
+            Self::Kustomize(args) => kustomize::run(session, &args),
             Self::Cordon(args) => drain::cordon(session, args).await,
             Self::Uncordon(args) => drain::uncordon(session, args).await,
             Self::Drain(args) => drain::drain(session, args).await,

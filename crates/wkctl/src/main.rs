@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod kinds;
 mod kubeconfig;
+mod kustomize;
 mod manifest;
 mod output;
 mod session;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::commands::select::Found;
 use crate::error::hinted;
 use crate::kinds::{Resource, text};
+use crate::kustomize;
 use crate::session::Session;
 use crate::yaml;
 
@@ -18,8 +19,8 @@ pub(crate) struct FileArgs {
     /// File or folder with the objects, `-` for standard input
     #[arg(short, long = "filename", value_name = "FILE", value_delimiter = ',')]
     pub(crate) files: Vec<PathBuf>,
-    /// Folder with a kustomization; not supported
-    #[arg(short = 'k', long, value_name = "DIR", conflicts_with = "files")]
+    /// Folder with a kustomization, whose objects are meant; not with -f or -R
+    #[arg(short = 'k', long, value_name = "DIR")]
     kustomize: Option<PathBuf>,
     /// Also use the folders within a folder
     #[arg(short = 'R', long)]
@@ -65,10 +66,13 @@ impl Placed {
 pub(crate) fn read(args: &FileArgs) -> anyhow::Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     if let Some(folder) = &args.kustomize {
-        return Err(hinted(
-            format!("kustomizations are not supported, so `{}` is not used", folder.display()),
-            "let kubectl build it: `kubectl kustomize DIR | wkctl apply -f -`",
-        ));
+        if !args.files.is_empty() || args.recursive {
+            bail!("only one of -f or -k can be specified");
+        }
+        let source = folder.display().to_string();
+        for object in kustomize::build(folder)? {
+            manifests.push(Manifest { source: source.clone(), object });
+        }
     }
     for path in &args.files {
         if path.as_os_str() == "-" {

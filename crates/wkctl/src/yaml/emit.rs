@@ -310,9 +310,10 @@ fn is_number(text: &str) -> bool {
         && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent))
         && !unsigned.contains('_');
     // Old readers take `1:30` for a number to the base of sixty.
-    let sixty = unsigned.contains(':')
-        && unsigned.split(':').enumerate().all(|(at, part)| {
-            let part = part.split_once('.').map_or(part, |(whole, _)| whole);
+    let (minutes, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let sixty = minutes.contains(':')
+        && digits(&fraction.replace('_', ""))
+        && minutes.split(':').enumerate().all(|(at, part)| {
             !part.is_empty()
                 && digits(&part.replace('_', ""))
                 && (at == 0 || (part.len() <= 2 && part.parse::<u8>().is_ok_and(|part| part < 60)))
@@ -398,6 +399,8 @@ mod tests {
     fn texts_are_quoted_where_they_have_to_be() {
         for (text, expected) in [
             ("web", "web"),
+            ("127.0.0.1/none:1", "127.0.0.1/none:1"),
+            ("1:30.5", "\"1:30.5\""),
             ("", "\"\""),
             ("1", "\"1\""),
             ("0x1f", "\"0x1f\""),

@@ -67,10 +67,10 @@ fn what_is_missing_on_the_command_line_is_said_before_anything_is_asked() {
 }
 
 #[test]
-fn kustomizations_and_go_templates_are_refused_by_name() {
+fn what_is_not_supported_is_refused_by_name() {
     let server = with_deployment();
-    let run = server.run("apply -k dir");
-    assert!(run.err.starts_with("error: kustomizations are not supported"), "{run:?}");
+    let run = server.run("apply -k no-such-folder");
+    assert!(run.err.starts_with("error: `no-such-folder` cannot be used"), "{run:?}");
     let run = server.run("get deploy web -o go-template={{.kind}}");
     assert!(run.err.starts_with("error: the output format \"go-template\" is not"), "{run:?}");
     assert_eq!(server.calls(), [""; 0]);
