@@ -1,6 +1,6 @@
 //! Which changes of the resources of a pod are allowed while it runs.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use wk_api::{Fault, FieldPath, well_known};
 
 use super::qos_class;
@@ -25,6 +25,7 @@ pub(super) fn prepare(new: &mut Value, old: &Value) {
             keep(container, sent, "resizePolicy");
         }
     }
+    keep(&mut merged, &new["spec"], "resources");
     new["spec"] = merged;
 }
 
@@ -33,11 +34,7 @@ pub(super) fn validate(new: &Value, old: &Value, faults: &mut Faults) {
     let root = FieldPath::Root;
     let path = root.child("spec");
     let (before, after) = (&old["spec"], &new["spec"]);
-    let whole =
-        |spec: &Value| !spec["resources"].lacks("requests") || !spec["resources"].lacks("limits");
-    let refusal = if whole(before) || whole(after) {
-        Some("pods with pod-level resources cannot be resized")
-    } else if old["metadata"]["annotations"].has(well_known::MIRROR_POD_ANNOTATION) {
+    let refusal = if old["metadata"]["annotations"].has(well_known::MIRROR_POD_ANNOTATION) {
         Some("static pods cannot be resized")
     } else if before["os"].text("name") == "windows" {
         Some("windows pods cannot be resized")
@@ -49,12 +46,20 @@ pub(super) fn validate(new: &Value, old: &Value, faults: &mut Faults) {
         return;
     }
     for list in ["containers", "initContainers"] {
-        if after.items(list).len() != before.items(list).len() {
-            let detail = "pod resize may not add or remove containers";
+        let (kept, sent) = (before.items(list), after.items(list));
+        if sent.len() != kept.len() {
+            let detail = format!("{list} may not be added or removed on resize");
             faults.push(Fault::forbidden(&path.child(list), detail));
             return;
         }
+        let renamed = kept.iter().zip(sent).position(|(a, b)| a.text("name") != b.text("name"));
+        if let Some(index) = renamed {
+            let detail = format!("{list} may not be renamed or reordered on resize");
+            faults.push(Fault::forbidden(&path.child(list).index(index).child("name"), detail));
+            return;
+        }
     }
+    whole(before, after, &path, faults);
     if qos_class(new) != qos_class(old) {
         let detail = "Pod QOS Class may not change as a result of resizing";
         let class = new["status"].text("qosClass");
@@ -68,11 +73,8 @@ pub(super) fn validate(new: &Value, old: &Value, faults: &mut Faults) {
         let list_path = path.child(list);
         let pairs = before.items(list).iter().zip(after.items(list));
         for (index, (before, after)) in pairs.enumerate() {
-            let runs_on = list == "containers" || before.text("restartPolicy") == "Always";
-            if runs_on {
-                let path = list_path.index(index);
-                removed(before, after, &path.child("resources"), faults);
-            }
+            let path = list_path.index(index);
+            removed(before, after, &path.child("resources"), "resource", faults);
         }
     }
     others(before, after, &path, faults);
@@ -85,11 +87,29 @@ fn is_supported(pod: &Value) -> bool {
     running.is_none_or(|status| status.has("resources"))
 }
 
-fn removed(before: &Value, after: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+/// Checks a change of what the pod asks for as a whole.
+fn whole(before: &Value, after: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let list = path.child("resources");
+    if before.lacks("resources") {
+        // It may be given for the first time.
+    } else if after.lacks("resources") {
+        faults.push(Fault::forbidden(&list, "pod-level resources cannot be removed"));
+        return;
+    } else {
+        removed(before, after, &list, "pod-level resource", faults);
+    }
+    let same = |spec: &Value| without_measured(&json!({"resources": spec["resources"]}));
+    if same(before) != same(after) {
+        let detail = "only cpu and memory resources are mutable at pod-level";
+        faults.push(Fault::forbidden(path, detail));
+    }
+}
+
+fn removed(before: &Value, after: &Value, path: &FieldPath<'_>, what: &str, faults: &mut Faults) {
     for kind in ["requests", "limits"] {
         let (old, new) = (&before["resources"], &after["resources"][kind]);
         if old.entries(kind).any(|(name, _)| !new.has(name)) {
-            let detail = format!("resource {kind} cannot be removed");
+            let detail = format!("{what} {kind} cannot be removed");
             faults.push(Fault::forbidden(&path.child(kind), detail));
         }
     }
@@ -100,17 +120,22 @@ fn others(before: &Value, after: &Value, path: &FieldPath<'_>, faults: &mut Faul
     for list in ["containers", "initContainers"] {
         let pairs = before.items(list).iter().zip(after.items(list));
         for (before, after) in pairs {
-            let sidecar = before.text("restartPolicy") == "Always";
-            let detail = match (list, sidecar) {
-                ("containers", _) => "only cpu and memory resources are mutable",
-                (_, true) => "only cpu and memory resources for sidecar containers are mutable",
-                (_, false) => "resources for non-sidecar init containers are immutable",
-            };
-            let same = if list == "containers" || sidecar {
-                without_measured(before) == without_measured(after)
+            let runs_once = list == "initContainers" && before.text("restartPolicy") != "Always";
+            let restarts = |policy: &Value| policy.text("restartPolicy") == "RestartContainer";
+            if runs_once
+                && before["resources"] != after["resources"]
+                && after.items("resizePolicy").iter().any(restarts)
+            {
+                let detail = "non-sidecar init containers with a resize policy of RestartContainer \
+                              cannot be resized";
+                faults.push(Fault::forbidden(path, detail));
+            }
+            let detail = if list == "containers" {
+                "only cpu and memory resources are mutable"
             } else {
-                before == after
+                "only cpu and memory resources for init or sidecar containers are mutable"
             };
+            let same = without_measured(before) == without_measured(after);
             if !same {
                 faults.push(Fault::forbidden(path, detail));
             }
