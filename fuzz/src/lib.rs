@@ -36,7 +36,7 @@ pub fn admitted(definition: &Definition, mut object: Value) {
     };
     definition.prepare_create(&mut object, &context);
     let _ = definition.validate_create(&object);
-    let _ = definition.warnings(&object);
+    let _ = definition.warnings(&object, None);
     let _ = definition.row(&object, now);
     let _ = definition.fields(&object);
     for part in [Update::Whole, Update::Status, Update::Subresource("approval")] {

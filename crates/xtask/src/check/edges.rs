@@ -7,13 +7,27 @@ use serde_json::Value;
 /// What each crate may use, apart from `wk-process`, which all components may.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wk-api", &[]),
-    ("wk-apiserver", &["api", "auth", "patch", "resources", "schema", "store", "streams"]),
+    ("wk-apiserver", &["api", "auth", "patch", "resources", "schema", "store", "streams", "yaml"]),
     ("wk-auth", &["api"]),
     ("wk-client", &["api", "auth"]),
     ("wk-cloud", &["api", "client"]),
     ("wk-controllers", &["api", "auth", "client", "resources"]),
     ("wk-dns", &["api", "client"]),
-    ("wk-kubelet", &["api", "auth", "client", "network", "oci", "runtime", "streams"]),
+    (
+        "wk-kubelet",
+        &[
+            "api",
+            "auth",
+            "client",
+            "network",
+            "oci",
+            "resources",
+            "runtime",
+            "schema",
+            "streams",
+            "yaml",
+        ],
+    ),
     ("wk-network", &["api", "runtime"]),
     ("wk-oci", &[]),
     ("wk-patch", &["api", "schema"]),
@@ -22,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wk-resources", &["api", "schema"]),
     ("wk-runtime", &[]),
     ("wk-runtime-docker", &["oci", "runtime"]),
+    ("wk-runtime-host", &["runtime"]),
     ("wk-runtime-wasm", &["oci", "runtime"]),
     ("wk-schema", &["api"]),
     ("wk-scheduler", &["api", "auth", "client"]),
@@ -30,7 +45,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wk-store-etcd", &["store"]),
     ("wk-store-redb", &["store"]),
     ("wk-streams", &[]),
-    ("wkctl", &["api", "auth", "client", "oci", "patch", "schema", "store", "streams"]),
+    ("wk-yaml", &[]),
+    ("wkctl", &["api", "auth", "client", "oci", "patch", "schema", "store", "streams", "yaml"]),
 ];
 
 /// Crates that put everything together: the binary, and tests of the whole.
@@ -106,6 +122,7 @@ mod tests {
     fn crates_use_only_what_the_table_says() {
         check("wk-kubelet", "wk-runtime", true);
         check("wk-kubelet", "wk-runtime-wasm", false);
+        check("wk-runtime-host", "wk-runtime-wasm", false);
         check("wk-kubelet", "wk-process", true);
         check("wk-scheduler", "wk-store", false);
         check("wk-api", "wk-schema", false);
