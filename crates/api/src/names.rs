@@ -380,6 +380,14 @@ pub fn cidr(value: &str) -> Vec<String> {
     }
 }
 
+/// A text of which every character can be shown, such as the name of a program that manages fields.
+pub fn printable(value: &str) -> Vec<String> {
+    let hidden = |c: char| c.is_control() || c.is_whitespace() && c != ' ';
+    let odd = value.char_indices().filter(|(_, c)| hidden(*c));
+    odd.map(|(at, c)| format!("invalid character U+{:04X} (at position {at})", u32::from(c)))
+        .collect()
+}
+
 /// The name of an object as one segment of a path, for kinds without a stricter rule.
 pub fn path_segment(value: &str) -> Vec<String> {
     match value {
@@ -426,6 +434,7 @@ mod tests {
         check(percent, &["0%", "25%"], &["", "%", "25", "-1%"]);
         check(wildcard_dns1123_subdomain, &["*.a.b"], &["*", "a.b", "*.*.a"]);
         check(cidr, &["10.0.0.0/8", "::/0"], &["10.0.0.0", "10.0.0.0/33", "a/8", "10.0.0.0/+8"]);
+        check(printable, &["", "a b", "ä"], &["\n", "a\u{7}", "\u{2028}"]);
         check(path_segment, &["system:a", "A"], &[".", "..", "a/b", "a%b"]);
         check(dns1123_subdomain_with_underscore, &["_a.b_c"], &["", "A"]);
     }

@@ -204,8 +204,9 @@ pub fn update(context: &Context<'_>, live: Option<&Value>, mut new: Value) -> Va
         return new;
     }
     let sent = take_entries(&mut new);
+    let unset = |value: &Value| value.is_null() || *value == "";
     let is_reset = sent.as_ref().and_then(Value::as_array).is_some_and(
-        |entries| matches!(entries.as_slice(), [Value::Object(only)] if only.is_empty()),
+        |entries| matches!(entries.as_slice(), [Value::Object(only)] if only.values().all(unset)),
     );
     let kept = live.and_then(|live| live.pointer("/metadata/managedFields"));
     let mut managers = Managers::default();
@@ -220,11 +221,11 @@ pub fn update(context: &Context<'_>, live: Option<&Value>, mut new: Value) -> Va
     if live.is_some() && managers.0.is_empty() {
         return new;
     }
-    let unset = live.is_none().then(|| typed::unset(context.message));
+    let nothing = live.is_none().then(|| typed::unset(context.message));
     // The owners themselves are never compared: the new object has none here, and nobody owns them.
-    let comparison = match (live, &unset) {
+    let comparison = match (live, &nothing) {
         (Some(live), _) => typed::compare(node, live, &new),
-        (None, Some(unset)) => typed::compare(node, unset, &new),
+        (None, Some(nothing)) => typed::compare(node, nothing, &new),
         (None, None) => typed::Comparison::default(),
     };
     let manager = context.manager(Operation::Update);

@@ -127,9 +127,12 @@ impl FieldSet {
     /// Reads a `fieldsV1` value.
     ///
     /// # Errors
-    /// [`FieldSetError`] for a key that is no path element.
+    /// [`FieldSetError`] for a key that is no path element, and for what is no set.
     pub fn parse(fields: &Value) -> Result<Self, FieldSetError> {
         let mut set = Self::default();
+        if !fields.is_object() && !fields.is_null() {
+            return Err(FieldSetError(fields.to_string()));
+        }
         for (key, inner) in fields.as_object().into_iter().flatten() {
             if key == "." {
                 continue;

@@ -67,7 +67,7 @@ pub(super) struct Owned {
 pub(super) struct Managers(pub(super) BTreeMap<Manager, Owned>);
 
 impl Managers {
-    /// Reads `metadata.managedFields`.
+    /// Reads `metadata.managedFields`, of which every entry has to be whole.
     pub(super) fn parse(entries: &Value) -> Result<Self, FieldSetError> {
         let mut managers = BTreeMap::new();
         for entry in entries.as_array().into_iter().flatten() {
@@ -78,6 +78,12 @@ impl Managers {
                 other => return Err(FieldSetError(other.to_owned())),
             };
             let api_version = text("apiVersion").to_owned();
+            if api_version.is_empty() {
+                return Err(FieldSetError("apiVersion".to_owned()));
+            }
+            if text("fieldsType") != "FieldsV1" {
+                return Err(FieldSetError(text("fieldsType").to_owned()));
+            }
             let manager = Manager {
                 name: text("manager").to_owned(),
                 operation,
