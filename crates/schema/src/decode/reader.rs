@@ -79,7 +79,11 @@ impl Reader {
             };
         }
         let _ = push_name(&mut path, field);
-        self.warnings.push(Warning { fault, path });
+        let warning = Warning { fault, path };
+        // What is wrong in one way twice is told once.
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 }
 
