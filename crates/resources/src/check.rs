@@ -185,3 +185,52 @@ pub(crate) fn quantity_of(value: &Value) -> Option<Quantity> {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+/// The most bytes of the reason and of the message of a condition.
+const REASON_MAX: usize = 1024;
+const MESSAGE_MAX: usize = 32 << 10;
+
+/// Conditions of the form that newer kinds share.
+pub(crate) fn conditions(all: &[Value], list: &FieldPath<'_>, faults: &mut Faults) {
+    for (index, condition) in all.iter().enumerate() {
+        let path = list.index(index);
+        let kind = condition.text("type");
+        if all[..index].iter().any(|other| other.text("type") == kind) {
+            faults.push(Fault::duplicate(&path.child("type"), kind));
+        }
+        invalid(&path.child("type"), kind, names::qualified_name(kind), faults);
+        let statuses = ["False", "True", "Unknown"];
+        if !statuses.contains(&condition.text("status")) {
+            let status = condition.text("status");
+            faults.push(Fault::not_supported(&path.child("status"), status, &statuses));
+        }
+        let generation = condition.int("observedGeneration").unwrap_or(0);
+        if generation < 0 {
+            let detail = "must be greater than or equal to zero";
+            faults.push(Fault::invalid(&path.child("observedGeneration"), generation, detail));
+        }
+        required(condition, "lastTransitionTime", &path, faults);
+        required(condition, "reason", &path, faults);
+        let reason = condition.text("reason");
+        if !reason.is_empty() && !is_reason(reason) {
+            let words = "a condition reason must start with alphabetic character, optionally \
+                         followed by a string of alphanumeric characters or '_,:', and must end \
+                         with an alphanumeric character or '_'";
+            let examples = ["my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB"];
+            let pattern = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?";
+            let detail = names::regex(words, pattern, &examples);
+            faults.push(Fault::invalid(&path.child("reason"), reason, detail));
+        }
+        for (field, max) in [("reason", REASON_MAX), ("message", MESSAGE_MAX)] {
+            if condition.text(field).len() > max {
+                faults.push(Fault::too_long(&path.child(field), max));
+            }
+        }
+    }
+}
+
+fn is_reason(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_,:".contains(&b))
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}

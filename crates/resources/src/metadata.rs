@@ -153,6 +153,38 @@ pub(crate) fn validate(
     annotations(metadata, &path, faults);
     owners(metadata, &path, faults);
     finalizers(metadata, &path, faults);
+    managers(metadata, &path, faults);
+}
+
+/// The most bytes of the name of a manager of fields, and of that of a subresource.
+const MANAGER_MAX: usize = 128;
+const SUBRESOURCE_MAX: usize = 256;
+
+/// Checks who is said to manage which fields. What cannot be read was forgotten before.
+fn managers(metadata: &Value, path: &FieldPath<'_>, faults: &mut Vec<Fault>) {
+    let list = path.child("managedFields");
+    for (index, entry) in metadata.items("managedFields").iter().enumerate() {
+        let path = list.index(index);
+        let operation = entry.text("operation");
+        if !matches!(operation, "Apply" | "Update") {
+            let detail = "must be `Apply` or `Update`";
+            faults.push(Fault::invalid(&path.child("operation"), operation, detail));
+        }
+        let kind = entry.text("fieldsType");
+        if !matches!(kind, "" | "FieldsV1") {
+            faults.push(Fault::invalid(&path.child("fieldsType"), kind, "must be `FieldsV1`"));
+        }
+        let manager = entry.text("manager");
+        if manager.len() > MANAGER_MAX {
+            faults.push(Fault::too_long(&path.child("manager"), MANAGER_MAX));
+        }
+        for message in names::printable(manager) {
+            faults.push(Fault::invalid(&path.child("manager"), manager, message));
+        }
+        if entry.text("subresource").len() > SUBRESOURCE_MAX {
+            faults.push(Fault::too_long(&path.child("subresource"), SUBRESOURCE_MAX));
+        }
+    }
 }
 
 /// Checks a map of labels in a field.

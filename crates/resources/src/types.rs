@@ -54,6 +54,7 @@ fn core_rule(name: &str) -> &'static TypeRule {
         "EphemeralContainer" => &container::EPHEMERAL,
         "HTTPGetAction" => &probe::HTTP_GET,
         "HostPathVolumeSource" => &volume::HOST_PATH,
+        "Lifecycle" => &probe::LIFECYCLE,
         "ObjectFieldSelector" => &env::OBJECT_FIELD,
         "PersistentVolumeClaimSpec" => &volume::CLAIM,
         "PodSpec" => &pod_spec::RULE,

@@ -15,8 +15,13 @@ fn cases(table: &str) -> Vec<Value> {
     serde_yaml::from_str(&text).expect("the table is a list of cases")
 }
 
-fn definition(kind: &str) -> &'static Definition {
-    builtin().iter().find(|own| own.kind == kind && own.stored_as.is_none()).expect("a kind")
+/// The definition of a kind, by its group if it has one of the same name elsewhere.
+fn definition(group: Option<&str>, kind: &str) -> &'static Definition {
+    let fits = |own: &Definition| match group {
+        Some(group) => own.group == group,
+        None => own.stored_as.is_none(),
+    };
+    builtin().iter().find(|own| own.kind == kind && fits(own)).expect("a kind")
 }
 
 fn merge(target: &mut Value, change: &Value) {
@@ -71,7 +76,7 @@ fn object(case: &Value) -> (&'static Definition, Value) {
     if object["metadata"]["name"].is_null() {
         object["metadata"]["name"] = "a".into();
     }
-    (definition(kind), object)
+    (definition(case["group"].as_str(), kind), object)
 }
 
 fn created(definition: &Definition, mut object: Value) -> Value {
@@ -115,11 +120,13 @@ fn check(table: &str, found: impl Fn(&Value) -> Vec<String>) {
 
 #[test]
 fn wrong_objects_are_refused_with_every_fault() {
-    check("refused", |case| {
-        let (definition, object) = object(case);
-        let object = created(definition, object);
-        definition.validate_create(&object).iter().map(ToString::to_string).collect()
-    });
+    for table in ["refused", "groups"] {
+        check(table, |case| {
+            let (definition, object) = object(case);
+            let object = created(definition, object);
+            definition.validate_create(&object).iter().map(ToString::to_string).collect()
+        });
+    }
 }
 
 #[test]
@@ -158,7 +165,7 @@ fn objects_that_are_taken_may_be_warned_of() {
 
 #[test]
 fn amounts_are_no_finer_than_thousandths() {
-    let pod = definition("Pod");
+    let pod = definition(None, "Pod");
     let case = json!({"pod": {"containers": [{"name": "a", "image": "a:1", "resources": {
         "limits": {"cpu": "100500u", "memory": "1Gi"},
     }}]}});
@@ -169,7 +176,7 @@ fn amounts_are_no_finer_than_thousandths() {
 
 #[test]
 fn a_template_that_does_not_change_is_not_warned_of_again() {
-    let deployment = definition("Deployment");
+    let deployment = definition(None, "Deployment");
     let case = json!({"deployment": {"template": {"spec": {
         "nodeSelector": {"beta.kubernetes.io/os": "linux"},
     }}}});
@@ -179,4 +186,57 @@ fn a_template_that_does_not_change_is_not_warned_of_again() {
     let mut new = old.clone();
     new["metadata"]["generation"] = 2.into();
     assert_eq!(deployment.warnings(&new, Some(&old)).len(), 1);
+}
+
+#[test]
+fn features_that_are_not_switched_on_are_dropped() {
+    let case = json!({"pod": {
+        "schedulingGroup": {"podGroupName": "g"},
+        "os": {"name": "linux"},
+        "containers": [{
+            "name": "a", "image": "a:1",
+            "lifecycle": {"stopSignal": "SIGUSR1", "preStop": {"sleep": {"seconds": 1}}},
+        }],
+    }});
+    let pod = created(definition(None, "Pod"), object(&case).1);
+    let lifecycle = json!({"preStop": {"sleep": {"seconds": 1}}});
+    assert_eq!(pod["spec"]["containers"][0]["lifecycle"], lifecycle);
+    assert_eq!(pod["spec"].get("schedulingGroup"), None);
+}
+
+#[test]
+fn a_claim_says_what_it_is_filled_from_in_both_fields_or_in_none() {
+    let claim = |sources: Value| {
+        let case = json!({"kind": "PersistentVolumeClaim", "spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+        }});
+        let (definition, mut object) = object(&case);
+        merge(&mut object["spec"], &sources);
+        let claim = created(definition, object);
+        (definition, claim)
+    };
+    let found = |sources: Value| {
+        let (_, claim) = claim(sources);
+        ["dataSource", "dataSourceRef"].map(|field| claim["spec"][field].clone())
+    };
+    let volume = json!({"kind": "PersistentVolumeClaim", "name": "a"});
+    let snapshot =
+        json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "a"});
+    let other = json!({"apiGroup": "example.com", "kind": "Thing", "name": "a"});
+    let far = json!({"apiGroup": "example.com", "kind": "Thing", "name": "a", "namespace": "b"});
+    let both = |source: &Value| [source.clone(), source.clone()];
+    let none = [Value::Null, Value::Null];
+    assert_eq!(found(json!({"dataSource": volume})), both(&volume));
+    assert_eq!(found(json!({"dataSource": snapshot})), both(&snapshot));
+    assert_eq!(found(json!({"dataSource": other})), none);
+    assert_eq!(found(json!({"dataSourceRef": other})), both(&other));
+    assert_eq!(found(json!({"dataSourceRef": far})), none);
+    assert_eq!(found(json!({"dataSource": volume, "dataSourceRef": far})), both(&volume));
+    // What cannot be a source is dropped from a change, too, and is no change then.
+    let (definition, old) = claim(json!({}));
+    let mut new = old.clone();
+    new["spec"]["dataSource"] = other;
+    definition.default(&mut new);
+    definition.prepare_update(&mut new, &old, Update::Whole);
+    assert_eq!(definition.validate_update(&new, &old, Update::Whole), []);
 }

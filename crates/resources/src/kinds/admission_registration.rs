@@ -53,34 +53,31 @@ pub(super) fn definitions() -> Vec<Definition> {
     ]
 }
 
+const OPERATIONS: [&str; 5] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
+
+/// Checks which operations on which kinds are meant.
 fn rule(rule: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let texts =
         |field: &str| rule.items(field).iter().filter_map(Value::as_str).collect::<Vec<_>>();
     for (field, what) in
-        [("operations", "operations"), ("apiGroups", "groups"), ("apiVersions", "versions")]
+        [("operations", "operations"), ("apiGroups", "API groups"), ("apiVersions", "API versions")]
     {
-        let items = texts(field);
+        let (items, path) = (texts(field), path.child(field));
         if items.is_empty() {
-            faults.push(Fault::required(&path.child(field), ""));
+            faults.push(Fault::required(&path, ""));
         } else if items.len() > 1 && items.contains(&"*") {
-            let detail = match field {
-                "operations" => "if '*' is present, must not specify other operations".to_owned(),
-                _ => format!("if '*' is present, must not specify other API {what}"),
-            };
-            faults.push(Fault::invalid(&path.child(field), rule[field].clone(), detail));
+            let detail = format!("if '*' is present, must not specify other {what}");
+            faults.push(Fault::invalid(&path, rule[field].clone(), detail));
         }
-    }
-    let operations = path.child("operations");
-    for (index, operation) in texts("operations").iter().enumerate() {
-        let supported = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
-        if !supported.contains(operation) {
-            faults.push(Fault::not_supported(&operations.index(index), *operation, &supported));
-        }
-    }
-    let versions = path.child("apiVersions");
-    for (index, version) in texts("apiVersions").iter().enumerate() {
-        if version.is_empty() {
-            faults.push(Fault::required(&versions.index(index), ""));
+        for (index, item) in items.iter().enumerate() {
+            let path = path.index(index);
+            match field {
+                "operations" if !OPERATIONS.contains(item) => {
+                    faults.push(Fault::not_supported(&path, *item, &OPERATIONS));
+                }
+                "apiVersions" if item.is_empty() => faults.push(Fault::required(&path, "")),
+                _ => {}
+            }
         }
     }
     resources(&texts("resources"), rule, path, faults);
@@ -92,22 +89,36 @@ fn resources(all: &[&str], rule: &Value, path: &FieldPath<'_>, faults: &mut Faul
     if all.is_empty() {
         faults.push(Fault::required(&list, ""));
     }
+    // Kinds of which all subresources are meant, and subresources meant of all kinds.
+    let (mut kinds, mut subresources) = (Vec::new(), Vec::new());
     for (index, resource) in all.iter().enumerate() {
+        let path = list.index(index);
         if resource.is_empty() {
-            faults.push(Fault::required(&list.index(index), ""));
+            faults.push(Fault::required(&path, ""));
         }
-        if let Some((kind, "*")) = resource.split_once('/')
-            && all.iter().any(|own| own.split_once('/').is_some_and(|o| o.0 == kind && o.1 != "*"))
-        {
-            let detail = format!("if '{resource}' is present, must not specify {kind}/X");
-            faults.push(Fault::invalid(&list.index(index), *resource, detail));
+        let Some((kind, subresource)) = resource.split_once('/') else { continue };
+        if kinds.contains(&kind) {
+            let detail = format!("if '{kind}/*' is present, must not specify {resource}");
+            faults.push(Fault::invalid(&path, *resource, detail));
+        }
+        if subresources.contains(&subresource) {
+            let detail = format!("if '*/{subresource}' is present, must not specify {resource}");
+            faults.push(Fault::invalid(&path, *resource, detail));
+        }
+        if subresource == "*" {
+            kinds.push(kind);
+        }
+        if kind == "*" {
+            subresources.push(subresource);
         }
     }
     if all.len() > 1 && all.contains(&"*/*") {
         let detail = "if '*/*' is present, must not specify other resources";
         faults.push(Fault::invalid(&list, rule["resources"].clone(), detail));
     }
-    if all.contains(&"*") && all.iter().any(|own| *own != "*" && !own.contains('/')) {
+    // Of the kinds as such the last one decides, as in Kubernetes.
+    let last = all.iter().rev().find(|resource| !resource.is_empty() && !resource.contains('/'));
+    if all.contains(&"*") && last.is_some_and(|last| *last != "*") {
         let detail = "if '*' is present, must not specify other resources without subresources";
         faults.push(Fault::invalid(&list, rule["resources"].clone(), detail));
     }
@@ -121,10 +132,12 @@ fn match_conditions(object: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     }
     for (index, condition) in all.iter().enumerate() {
         let path = list.index(index);
-        check::required(condition, "expression", &path, faults);
+        if condition.text("expression").trim().is_empty() {
+            faults.push(Fault::required(&path.child("expression"), ""));
+        }
         check::required_text(condition, "name", names::qualified_name, &path, faults);
         let name = condition.text("name");
-        if all[..index].iter().any(|other| other.text("name") == name) {
+        if !name.is_empty() && all[..index].iter().any(|other| other.text("name") == name) {
             faults.push(Fault::duplicate(&path.child("name"), name));
         }
     }

@@ -176,7 +176,7 @@ impl KindRules for SigningRequests {
         }
         let (certificate, before) = (&new["status"]["certificate"], &old["status"]["certificate"]);
         if !before.is_null() && certificate != before {
-            let detail = "updates may not set certificate contents after they have been set";
+            let detail = "updates may not modify existing certificate content";
             faults.push(Fault::forbidden(&path.child("certificate"), detail));
         } else if let Some(text) = certificate.as_str()
             && let Err(detail) = certificates(text)
@@ -272,7 +272,7 @@ fn certificates(base64: &str) -> Result<(), String> {
 fn usages(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let list = path.child("usages");
     if spec.lacks("usages") {
-        faults.push(Fault::required(&list, "usages cannot be empty"));
+        faults.push(Fault::required(&list, "usages must be provided"));
     }
     let all = spec.items("usages");
     for (index, usage) in all.iter().enumerate() {
@@ -289,7 +289,7 @@ fn usages(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 /// Checks the name of a signer: a domain and a path.
 pub(crate) fn signer_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     if name.is_empty() {
-        faults.push(Fault::required(path, ""));
+        faults.push(Fault::required(path, "signerName must be provided"));
         return;
     }
     if name == "kubernetes.io/legacy-unknown" {
@@ -302,12 +302,31 @@ pub(crate) fn signer_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults)
         faults.push(Fault::invalid(path, name, form));
         return;
     };
-    check::invalid(path, domain, names::dns1123_subdomain(domain), faults);
+    if domain.len() > names::SUBDOMAIN_MAX {
+        faults.push(Fault::too_long(path, names::SUBDOMAIN_MAX));
+    }
+    labels(domain, names::dns1123_label, path, faults);
     if !domain.contains('.') {
         let detail = "should be a domain with at least two segments separated by dots";
         faults.push(Fault::invalid(path, domain, detail));
     }
-    check::invalid(path, rest, names::dns1123_subdomain(rest), faults);
+    labels(rest, names::dns1123_subdomain, path, faults);
+    if name.len() > SIGNER_MAX {
+        faults.push(Fault::too_long(path, SIGNER_MAX));
+    }
+}
+
+/// The most bytes of the name of a signer: a domain, a slash, a namespace, a dot and a name.
+const SIGNER_MAX: usize = names::SUBDOMAIN_MAX * 2 + names::LABEL_MAX + 2;
+
+/// Checks the parts between dots; the first that is wrong stands for all.
+fn labels(text: &str, rule: fn(&str) -> Vec<String>, path: &FieldPath<'_>, faults: &mut Faults) {
+    let mut wrong = text.split('.').map(|label| (label, rule(label)));
+    let Some((label, messages)) = wrong.find(|(_, messages)| !messages.is_empty()) else { return };
+    for message in messages {
+        let detail = format!("validating label {}: {message}", wk_api::fault::quote(label));
+        faults.push(Fault::invalid(path, text, detail));
+    }
 }
 
 fn conditions(status: &Value, faults: &mut Faults) {
@@ -318,19 +337,23 @@ fn conditions(status: &Value, faults: &mut Faults) {
         let path = list.index(index);
         let kind = condition.text("type");
         check::required(condition, "type", &path, faults);
-        check::required_one_of(condition, "status", &["False", "True", "Unknown"], &path, faults);
-        let final_word = VERDICTS.contains(&kind) || kind == "Failed";
-        if final_word && !matches!(condition.text("status"), "" | "True") {
-            let path = path.child("status");
-            faults.push(Fault::not_supported(&path, condition.text("status"), &["True"]));
+        // Verdicts are given or not; they cannot be false.
+        let statuses: &[&str] = match kind {
+            "Approved" | "Denied" | "Failed" => &["True"],
+            _ => &["False", "True", "Unknown"],
+        };
+        check::required_one_of(condition, "status", statuses, &path, faults);
+        let before = |kind: &str| all[..index].iter().any(|other| other.text("type") == kind);
+        let other = match kind {
+            "Approved" => "Denied",
+            _ => "Approved",
+        };
+        if VERDICTS.contains(&kind) && before(other) {
+            let detail = "Approved and Denied conditions are mutually exclusive";
+            faults.push(Fault::invalid(&path.child("type"), kind, detail));
         }
-        if all[..index].iter().any(|other| other.text("type") == kind) {
+        if before(kind) {
             faults.push(Fault::duplicate(&path.child("type"), kind));
         }
-    }
-    let has = |kind: &str| all.iter().any(|condition| condition.text("type") == kind);
-    if has("Approved") && has("Denied") {
-        let detail = "Approved and Denied conditions are mutually exclusive";
-        faults.push(Fault::invalid(&list, "Denied", detail));
     }
 }

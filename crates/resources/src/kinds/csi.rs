@@ -86,19 +86,10 @@ impl KindRules for Drivers {
 
     fn validate(&self, driver: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
-        driver_name(&driver["metadata"], "name", &root.child("metadata"), faults);
         let path = root.child("spec");
         let spec = &driver["spec"];
         let policies = ["File", "None", "ReadWriteOnceWithFSType"];
         check::one_of(spec, "fsGroupPolicy", &policies, &path, faults);
-        let list = path.child("volumeLifecycleModes");
-        for (index, mode) in spec.items("volumeLifecycleModes").iter().enumerate() {
-            let supported = ["Ephemeral", "Persistent"];
-            let mode = mode.as_str().unwrap_or_default();
-            if !supported.contains(&mode) {
-                faults.push(Fault::not_supported(&list.index(index), mode, &supported));
-            }
-        }
         let list = path.child("tokenRequests");
         let requests = spec.items("tokenRequests");
         for (index, request) in requests.iter().enumerate() {
@@ -106,6 +97,7 @@ impl KindRules for Drivers {
             let audience = request.text("audience");
             if requests[..index].iter().any(|other| other.text("audience") == audience) {
                 faults.push(Fault::duplicate(&path.child("audience"), audience));
+                continue;
             }
             if let Some(seconds) = request.int("expirationSeconds") {
                 let path = path.child("expirationSeconds");
@@ -118,22 +110,32 @@ impl KindRules for Drivers {
                 }
             }
         }
-        check::in_range(
-            spec,
-            "nodeAllocatableUpdatePeriodSeconds",
-            10,
-            i64::from(i32::MAX),
-            &path,
-            faults,
-        );
+        let list = path.child("volumeLifecycleModes");
+        for mode in spec.items("volumeLifecycleModes") {
+            let supported = ["Persistent", "Ephemeral"];
+            let mode = mode.as_str().unwrap_or_default();
+            if !supported.contains(&mode) {
+                faults.push(Fault::not_supported(&list, mode, &supported));
+            }
+        }
+        let period = "nodeAllocatableUpdatePeriodSeconds";
+        if let Some(seconds) = spec.int(period).filter(|seconds| *seconds < 10) {
+            let detail = "must be greater than or equal to 10 seconds";
+            faults.push(Fault::invalid(&path.child(period), seconds, detail));
+        }
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
         let root = FieldPath::Root;
         let path = root.child("spec");
-        for field in ["attachRequired", "volumeLifecycleModes"] {
-            metadata::immutable(&new["spec"], &old["spec"], field, &path, faults);
+        let (new, old) = (&new["spec"], &old["spec"]);
+        if new.get("attachRequired") != old.get("attachRequired") {
+            // Kubernetes calls the field otherwise than it is called.
+            let value = new.get("attachRequired").cloned().unwrap_or_default();
+            let path = path.child("attachedRequired");
+            faults.push(Fault::invalid(&path, value, "field is immutable"));
         }
+        metadata::immutable(new, old, "volumeLifecycleModes", &path, faults);
     }
 
     fn row(&self, driver: &Value, now: Timestamp) -> Vec<Value> {
@@ -172,9 +174,6 @@ impl KindRules for DriverNodes {
             let path = list.index(index);
             driver_name(driver, "name", &path, faults);
             let name = driver.text("name");
-            if all[..index].iter().any(|other| other.text("name") == name) {
-                faults.push(Fault::duplicate(&path.child("name"), name));
-            }
             let id = driver.text("nodeID");
             if id.is_empty() {
                 faults.push(Fault::required(&path.child("nodeID"), ""));
@@ -184,18 +183,20 @@ impl KindRules for DriverNodes {
             }
             let allocatable = path.child("allocatable");
             metadata::non_negative(&driver["allocatable"], "count", &allocatable, faults);
-            let keys = path.child("topologyKeys");
+            if all[..index].iter().any(|other| other.text("name") == name) {
+                faults.push(Fault::duplicate(&path.child("name"), name));
+            }
+            let keys = &path;
             let topology = driver.items("topologyKeys");
             for (index, key) in topology.iter().enumerate() {
                 let text = key.as_str().unwrap_or_default();
                 if text.is_empty() {
-                    faults.push(Fault::required(&keys, ""));
-                } else {
-                    check::invalid(&keys, text, names::qualified_name(text), faults);
+                    faults.push(Fault::required(keys, ""));
                 }
                 if topology[..index].contains(key) {
-                    faults.push(Fault::duplicate(&keys, text));
+                    faults.push(Fault::duplicate(keys, text));
                 }
+                check::invalid(keys, text, names::qualified_name(text), faults);
             }
         }
     }
@@ -232,13 +233,12 @@ impl KindRules for Capacities {
 
     fn validate(&self, capacity: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
-        let class = names::dns1123_subdomain;
-        check::required_text(capacity, "storageClassName", class, &root, faults);
-        for field in ["capacity", "maximumVolumeSize"] {
-            if let Some(amount) = check::quantity(capacity, field).filter(|a| a.is_negative()) {
-                let detail = "must be greater than or equal to 0";
-                faults.push(Fault::invalid(&root.child(field), amount.to_string(), detail));
-            }
+        let class = capacity.text("storageClassName");
+        let messages = names::dns1123_subdomain(class);
+        check::invalid(&root.child("storageClassName"), class, messages, faults);
+        if let Some(amount) = check::quantity(capacity, "capacity").filter(|a| a.is_negative()) {
+            let detail = "must be greater than or equal to 0";
+            faults.push(Fault::invalid(&root.child("capacity"), amount.to_string(), detail));
         }
     }
 
@@ -273,7 +273,7 @@ impl KindRules for Attachments {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &attachment["spec"];
-        driver_name(spec, "attacher", &path, faults);
+        check::required(spec, "attacher", &path, faults);
         let source = &spec["source"];
         let at = path.child("source");
         match (source.has("inlineVolumeSpec"), source.has("persistentVolumeName")) {
@@ -293,10 +293,24 @@ impl KindRules for Attachments {
             }
             _ => {}
         }
-        check::required_text(spec, "nodeName", names::dns1123_subdomain, &path, faults);
+        let node = spec.text("nodeName");
+        check::invalid(&path.child("nodeName"), node, names::dns1123_subdomain(node), faults);
     }
 
-    fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
+    fn validate_create(&self, attachment: &Value, faults: &mut Faults) {
+        let root = FieldPath::Root;
+        let path = root.child("spec");
+        let spec = &attachment["spec"];
+        driver_name(spec, "attacher", &path, faults);
+        let source = path.child("source");
+        let volume = names::dns1123_subdomain;
+        check::text(&spec["source"], "persistentVolumeName", volume, &source, faults);
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            attachment_status(&new["status"], faults);
+        }
         metadata::immutable(new, old, "spec", &FieldPath::Root, faults);
     }
 
@@ -313,6 +327,30 @@ impl KindRules for Attachments {
     }
 }
 
+/// The most bytes of what a driver tells of an attachment, and of the message of a failed one.
+const ATTACHMENT_MAX: usize = 256 << 10;
+const MESSAGE_MAX: usize = 1024;
+
+/// Checks what became of an attachment.
+fn attachment_status(status: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let path = root.child("status");
+    let told = status.entries("attachmentMetadata");
+    let bytes: usize =
+        told.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if bytes > ATTACHMENT_MAX {
+        faults.push(Fault::too_long(&path.child("attachmentMetadata"), ATTACHMENT_MAX));
+    }
+    for field in ["attachError", "detachError"] {
+        let (error, path) = (&status[field], path.child(field));
+        if error.text("message").len() > MESSAGE_MAX {
+            // The limit that is told is another one, as in Kubernetes.
+            faults.push(Fault::too_long(&path.child("message"), ATTACHMENT_MAX));
+        }
+        check::in_range(error, "errorCode", 0, i64::from(i32::MAX), &path, faults);
+    }
+}
+
 #[derive(Debug)]
 struct AttributesClasses;
 
@@ -320,16 +358,19 @@ impl KindRules for AttributesClasses {
     fn validate(&self, class: &Value, faults: &mut Faults) {
         let root = FieldPath::Root;
         storage::provisioner(class, "driverName", &root, faults);
+        storage::parameters(class, &root, faults);
         if class.lacks("parameters") {
             let detail = "must contain at least one key/value pair";
             faults.push(Fault::required(&root.child("parameters"), detail));
         }
-        storage::parameters(class, &root, faults);
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
         for field in ["driverName", "parameters"] {
-            metadata::immutable(new, old, field, &FieldPath::Root, faults);
+            if new.get(field) != old.get(field) {
+                let detail = format!("updates to {field} are forbidden.");
+                faults.push(Fault::forbidden(&FieldPath::Root.child(field), detail));
+            }
         }
     }
 

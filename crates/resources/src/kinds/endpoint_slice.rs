@@ -106,23 +106,82 @@ fn one(endpoint: &Value, kind: &str, path: &FieldPath<'_>, faults: &mut Faults) 
         let address = address.as_str().unwrap_or_default();
         let path = list.index(index);
         match kind {
-            "IPv4" | "IPv6" => {
-                check::invalid(&path, address, names::ip(address), faults);
-                let family = if kind == "IPv4" { "an IPv4" } else { "an IPv6" };
-                let fits = address
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|ip| ip.is_ipv4() == (kind == "IPv4"));
-                if !fits {
-                    let detail = format!("must be {family} address");
-                    faults.push(Fault::invalid(&path, address, detail));
+            "IPv4" | "IPv6" => match address.parse::<std::net::IpAddr>() {
+                Err(_) => check::invalid(&path, address, names::ip(address), faults),
+                Ok(ip) => {
+                    if ip.is_ipv4() != (kind == "IPv4") {
+                        let detail = format!("must be an {kind} address");
+                        faults.push(Fault::invalid(&path, address, detail));
+                    }
+                    endpoints::special_address(address, &path, faults);
                 }
-                endpoints::special_address(address, &path, faults);
-            }
-            _ => check::invalid(&path, address, names::dns1123_subdomain(address), faults),
+            },
+            "FQDN" => full_name(address, &path, faults),
+            _ => {}
         }
     }
-    check::text(endpoint, "nodeName", names::dns1123_subdomain, path, faults);
-    check::text(endpoint, "hostname", names::dns1123_label, path, faults);
+    if endpoint.has("nodeName") {
+        let name = endpoint.text("nodeName");
+        check::invalid(&path.child("nodeName"), name, names::dns1123_subdomain(name), faults);
+    }
+    let topology = path.child("deprecatedTopology");
+    let count = endpoint.entries("deprecatedTopology").count();
+    if count > MAX_TOPOLOGY {
+        faults.push(Fault::too_many(&topology, count, MAX_TOPOLOGY));
+    }
+    metadata::labels(endpoint, "deprecatedTopology", path, faults);
+    if endpoint.has("hostname") {
+        let name = endpoint.text("hostname");
+        check::invalid(&path.child("hostname"), name, names::dns1123_label(name), faults);
+    }
+    let hints = path.child("hints");
+    for (field, rule) in
+        [("forZones", names::label_value as fn(&str) -> _), ("forNodes", names::dns1123_subdomain)]
+    {
+        let list = hints.child(field);
+        let all = endpoint["hints"].items(field);
+        if all.len() > MAX_HINTS {
+            faults.push(Fault::too_many(&list, all.len(), MAX_HINTS));
+            return;
+        }
+        for (index, hint) in all.iter().enumerate() {
+            let (name, path) = (hint.text("name"), list.index(index));
+            let path = path.child("name");
+            if all[..index].iter().any(|other| other.text("name") == name) {
+                faults.push(Fault::duplicate(&path, name));
+            }
+            check::invalid(&path, name, rule(name), faults);
+        }
+    }
+}
+
+/// The most labels of where an endpoint is, and hints of one sort.
+const MAX_TOPOLOGY: usize = 16;
+const MAX_HINTS: usize = 8;
+
+/// Checks a domain name of at least two parts, which may end in a dot.
+fn full_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    if name.is_empty() {
+        faults.push(Fault::required(path, ""));
+        return;
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let messages = names::dns1123_subdomain(name);
+    if !messages.is_empty() {
+        faults.push(Fault::invalid(path, name, messages.join(",")));
+        return;
+    }
+    if !name.contains('.') {
+        let detail = "should be a domain with at least two segments separated by dots";
+        faults.push(Fault::invalid(path, name, detail));
+        return;
+    }
+    for label in name.split('.') {
+        let messages = names::dns1123_label(label);
+        if !messages.is_empty() {
+            faults.push(Fault::invalid(path, label, messages.join(",")));
+        }
+    }
 }
 
 fn ports(slice: &Value, list: &FieldPath<'_>, faults: &mut Faults) {
@@ -142,6 +201,10 @@ fn ports(slice: &Value, list: &FieldPath<'_>, faults: &mut Faults) {
         let protocols = ["SCTP", "TCP", "UDP"];
         check::required_one_of(port, "protocol", &protocols, &path, faults);
         check::in_range(port, "port", 1, 65_535, &path, faults);
-        check::text(port, "appProtocol", names::qualified_name, &path, faults);
+        if port.has("appProtocol") {
+            let protocol = port.text("appProtocol");
+            let messages = names::qualified_name(protocol);
+            check::invalid(&path.child("appProtocol"), protocol, messages, faults);
+        }
     }
 }

@@ -7,7 +7,7 @@ use wk_api::{Fault, FieldPath, names};
 use super::define;
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, SelectableField};
-use crate::look::Look;
+use crate::look::{Look, is_empty};
 use crate::rules::{KindRules, Update};
 use crate::table;
 
@@ -127,35 +127,33 @@ impl KindRules for Events {
         }
     }
 
+    fn name(&self, name: &str) -> Vec<String> {
+        if self.view { names::dns1123_subdomain(name) } else { names::path_segment(name) }
+    }
+
     fn validate(&self, event: &Value, faults: &mut Faults) {
         let event = &self.core(event);
-        let root = FieldPath::Root;
-        let own = event["metadata"].text("namespace");
-        let involved = event["involvedObject"].text("namespace");
-        let matches = if involved.is_empty() {
-            matches!(own, "" | "default" | "kube-system")
+        if event.has("eventTime") {
+            timed(event, faults);
         } else {
-            own == involved
-        };
-        if !matches {
-            let detail = "does not match event.namespace";
-            let path = root.child("involvedObject.namespace");
-            faults.push(Fault::invalid(&path, involved, detail));
+            untimed(event, faults);
         }
     }
 
     fn validate_create(&self, event: &Value, faults: &mut Faults) {
-        let event = &self.core(event);
-        if event.has("eventTime") || self.view {
-            modern(event, faults);
+        if self.view {
+            modern(&self.core(event), faults);
         }
     }
 
     fn validate_update(&self, new: &Value, old: &Value, _update: Update, faults: &mut Faults) {
-        let (new, old) = (&self.core(new), &self.core(old));
-        // Events of the older form may be changed freely.
-        if !old.has("eventTime") {
+        // Events of the core group may be changed freely.
+        if !self.view {
             return;
+        }
+        let (new, old) = (&self.core(new), &self.core(old));
+        if new.get("series") != old.get("series") {
+            series(new, faults);
         }
         for field in [
             "involvedObject",
@@ -172,7 +170,16 @@ impl KindRules for Events {
             "reportingComponent",
             "reportingInstance",
         ] {
-            crate::metadata::immutable(new, old, field, &FieldPath::Root, faults);
+            let value = |event: &Value| {
+                event.get(field).filter(|value| !is_empty(value)).cloned().unwrap_or_default()
+            };
+            let (after, before) = (value(new), value(old));
+            if after != before {
+                let root = FieldPath::Root;
+                let shown =
+                    if field == "reportingComponent" { "reportingController" } else { field };
+                faults.push(Fault::invalid(&root.child(shown), after, "field is immutable"));
+            }
         }
     }
 
@@ -195,37 +202,87 @@ impl KindRules for Events {
     }
 }
 
-/// Checks what events of the newer form must say.
-fn modern(event: &Value, faults: &mut Faults) {
+/// An event lives in the namespace of what it is about.
+fn misplaced(event: &Value) -> Fault {
     let root = FieldPath::Root;
-    if !event.has("eventTime") {
-        faults.push(Fault::required(&root.child("eventTime"), ""));
+    let path = root.child("involvedObject.namespace");
+    let involved = event["involvedObject"].text("namespace");
+    Fault::invalid(&path, involved, "does not match event.namespace")
+}
+
+/// Checks an event that does not say when it happened, as older programs make them.
+fn untimed(event: &Value, faults: &mut Faults) {
+    let own = event["metadata"].text("namespace");
+    let involved = event["involvedObject"].text("namespace");
+    let fits = if involved.is_empty() { matches!(own, "" | "default") } else { own == involved };
+    if !fits {
+        faults.push(misplaced(event));
     }
-    let kind = event.text("type");
-    if !matches!(kind, "Normal" | "Warning") {
-        let detail = format!("has invalid value: {kind}");
-        faults.push(Fault::invalid(&root.child("type"), "", detail));
+}
+
+/// The most bytes of short texts, and of the message.
+const TEXT_MAX: usize = 128;
+const MESSAGE_MAX: usize = 1024;
+
+/// Checks an event that says when it happened.
+fn timed(event: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let own = event["metadata"].text("namespace");
+    if event["involvedObject"].lacks("namespace") && !matches!(own, "default" | "kube-system") {
+        faults.push(misplaced(event));
     }
     let controller = root.child("reportingController");
     let reporter = event.text("reportingComponent");
     if reporter.is_empty() {
         faults.push(Fault::required(&controller, ""));
-    } else {
-        check::invalid(&controller, reporter, names::qualified_name(reporter), faults);
     }
-    for (field, max) in [("reportingInstance", 128), ("action", 128), ("reason", 128)] {
-        let path = root.child(field);
-        let text = event.text(field);
-        if text.is_empty() {
-            faults.push(Fault::required(&path, ""));
-        } else if text.len() > max {
-            let detail = format!("can have at most {max} characters");
-            faults.push(Fault::invalid(&path, "", detail));
+    check::invalid(&controller, reporter, names::qualified_name(reporter), faults);
+    for field in ["reportingInstance", "action", "reason"] {
+        check::required(event, field, &root, faults);
+        short(event, field, TEXT_MAX, faults);
+    }
+    short(event, "message", MESSAGE_MAX, faults);
+}
+
+fn short(event: &Value, field: &str, max: usize, faults: &mut Faults) {
+    if event.text(field).len() > max {
+        let detail = format!("can have at most {max} characters");
+        faults.push(Fault::invalid(&FieldPath::Root.child(field), "", detail));
+    }
+}
+
+/// Checks how often an event happened again.
+fn series(event: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let (series, path) = (&event["series"], root.child("series"));
+    if !series.is_object() {
+        return;
+    }
+    if series.int("count").unwrap_or(0) < 2 {
+        faults.push(Fault::invalid(&path.child("count"), "", "should be at least 2"));
+    }
+    check::required(series, "lastObservedTime", &path, faults);
+}
+
+/// Checks what events of `events.k8s.io` must say, and may not say any more.
+fn modern(event: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    series(event, faults);
+    check::required(event, "eventTime", &root, faults);
+    let kind = event.text("type");
+    if !matches!(kind, "Normal" | "Warning") {
+        let detail = format!("has invalid value: {kind}");
+        faults.push(Fault::invalid(&root.child("type"), "", detail));
+    }
+    for field in ["firstTimestamp", "lastTimestamp", "count", "source"] {
+        let value = &event[field];
+        let is_set = match field {
+            "source" => !value.lacks("component") || !value.lacks("host"),
+            _ => !is_empty(value) && *value != 0,
+        };
+        if is_set {
+            faults.push(Fault::invalid(&root.child(field), "", "needs to be unset"));
         }
-    }
-    if event.text("message").len() > 1024 {
-        let detail = "can have at most 1024 characters";
-        faults.push(Fault::invalid(&root.child("message"), "", detail));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The kinds of `flowcontrol.apiserver.k8s.io`: which requests wait for which.
 
+mod mandatory;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use wk_api::{Fault, FieldPath, names};
@@ -8,7 +10,7 @@ use super::define;
 use crate::check::{self, Faults};
 use crate::definition::{Column, Definition, no_metadata_of_status};
 use crate::look::Look;
-use crate::rules::KindRules;
+use crate::rules::{KindRules, Update};
 use crate::table;
 
 const GROUP: &str = "flowcontrol.apiserver.k8s.io";
@@ -16,6 +18,8 @@ const GROUP: &str = "flowcontrol.apiserver.k8s.io";
 const EXEMPT: &str = "exempt";
 const PRECEDENCE_MAX: i64 = 10_000;
 const QUEUES_MAX: i64 = 10_000_000;
+/// The most bits of a hash that may go into the choice of queues.
+const ENTROPY_MAX: f64 = 60.0;
 
 /// The definitions of these kinds.
 pub(super) fn definitions() -> Vec<Definition> {
@@ -58,37 +62,46 @@ impl KindRules for Schemas {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &schema["spec"];
+        let name = schema["metadata"].text("name");
         let precedence = spec.int("matchingPrecedence").unwrap_or(0);
         let at = path.child("matchingPrecedence");
         if precedence <= 0 {
             faults.push(Fault::invalid(&at, precedence, "must be a positive value"));
-        } else if precedence > PRECEDENCE_MAX {
+        }
+        if precedence > PRECEDENCE_MAX {
             let detail = format!("must not be greater than {PRECEDENCE_MAX}");
             faults.push(Fault::invalid(&at, precedence, detail));
-        } else if precedence == 1 && schema["metadata"].text("name") != EXEMPT {
+        }
+        if precedence == 1 && name != EXEMPT {
             let detail = "only the schema named 'exempt' may have matchingPrecedence 1";
             faults.push(Fault::invalid(&at, precedence, detail));
         }
         let method = &spec["distinguisherMethod"];
-        if method.is_object() {
-            let path = path.child("distinguisherMethod");
-            let methods = ["ByNamespace", "ByUser"];
-            if !methods.contains(&method.text("type")) {
-                let path = path.child("type");
-                faults.push(Fault::not_supported(&path, method.text("type"), &methods));
-            }
+        let methods = ["ByNamespace", "ByUser"];
+        if method.is_object() && !methods.contains(&method.text("type")) {
+            let path = path.child("distinguisherMethod.type");
+            faults.push(Fault::not_supported(&path, method.clone(), &methods));
         }
-        let level = &spec["priorityLevelConfiguration"];
-        let at = path.child("priorityLevelConfiguration");
-        let name = level.text("name");
-        if name.is_empty() {
-            faults.push(Fault::required(&at.child("name"), "must reference a priority level"));
+        let level = spec["priorityLevelConfiguration"].text("name");
+        let at = path.child("priorityLevelConfiguration.name");
+        if level.is_empty() {
+            faults.push(Fault::required(&at, "must reference a priority level"));
         } else {
-            check::invalid(&at.child("name"), name, names::dns1123_subdomain(name), faults);
+            check::invalid(&at, level, names::dns1123_subdomain(level), faults);
         }
         let rules = path.child("rules");
         for (index, rule) in spec.items("rules").iter().enumerate() {
             policy_rule(rule, &rules.index(index), faults);
+        }
+        if mandatory::schema(name).is_some_and(|fixed| fixed != *spec) {
+            let detail = format!("spec of '{name}' must equal the fixed value");
+            faults.push(Fault::invalid(&path, spec.clone(), detail));
+        }
+    }
+
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            conditions(new, faults);
         }
     }
 
@@ -114,6 +127,23 @@ impl KindRules for Schemas {
     }
 }
 
+/// Checks the conditions of a status: each has a type, and none is there twice.
+fn conditions(object: &Value, faults: &mut Faults) {
+    let root = FieldPath::Root;
+    let list = root.child("status.conditions");
+    let all = object["status"].items("conditions");
+    for (index, condition) in all.iter().enumerate() {
+        let path = list.index(index);
+        let (kind, path) = (condition.text("type"), path.child("type"));
+        if all[..index].iter().any(|other| other.text("type") == kind) {
+            faults.push(Fault::duplicate(&path, kind));
+        }
+        if kind.is_empty() {
+            faults.push(Fault::required(&path, "must not be empty"));
+        }
+    }
+}
+
 fn policy_rule(rule: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let list = path.child("subjects");
     if rule.lacks("subjects") {
@@ -128,107 +158,133 @@ fn policy_rule(rule: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     }
     let list = path.child("resourceRules");
     for (index, own) in rule.items("resourceRules").iter().enumerate() {
-        let path = list.index(index);
-        verbs(own, &path, faults);
-        for (field, what) in [("apiGroups", "API groups"), ("resources", "resources")] {
-            texts(own, field, what, &path, faults);
-        }
-        let namespaces = path.child("namespaces");
-        if own.lacks("namespaces") && !own.is("clusterScope") {
-            let detail =
-                "resource rules that are not cluster scoped must supply at least one namespace";
-            faults.push(Fault::required(&namespaces, detail));
-        }
-        star_alone(own, "namespaces", "namespaces", &path, faults);
-        for (index, namespace) in own.items("namespaces").iter().enumerate() {
-            let namespace = namespace.as_str().unwrap_or_default();
-            if namespace != "*" {
-                let messages = names::dns1123_label(namespace);
-                check::invalid(&namespaces.index(index), namespace, messages, faults);
-            }
-        }
+        resource_rule(own, &list.index(index), faults);
     }
     let list = path.child("nonResourceRules");
     for (index, own) in rule.items("nonResourceRules").iter().enumerate() {
         let path = list.index(index);
         verbs(own, &path, faults);
-        texts(own, "nonResourceURLs", "non-resource URLs", &path, faults);
         let urls = path.child("nonResourceURLs");
+        if own.lacks("nonResourceURLs") {
+            let detail = "nonResourceURLs must contain at least one value";
+            faults.push(Fault::required(&urls, detail));
+        }
+        if has_star(own, "nonResourceURLs") {
+            star_alone(own, "nonResourceURLs", "non-resource URLs", &path, faults);
+            continue;
+        }
         for (index, url) in own.items("nonResourceURLs").iter().enumerate() {
-            let url = url.as_str().unwrap_or_default();
-            if url != "*" && !url.starts_with('/') {
-                let detail = "must start with slash";
-                faults.push(Fault::invalid(&urls.index(index), url, detail));
-            }
+            url_path(url.as_str().unwrap_or_default(), &urls.index(index), faults);
         }
     }
+}
+
+fn resource_rule(rule: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    verbs(rule, path, faults);
+    for (field, one, many) in
+        [("apiGroups", "api group", "api groups"), ("resources", "resource", "resources")]
+    {
+        if rule.lacks(field) {
+            let detail = format!("resource rules must supply at least one {one}");
+            faults.push(Fault::required(&path.child(field), detail));
+        }
+        star_alone(rule, field, many, path, faults);
+    }
+    let namespaces = path.child("namespaces");
+    if rule.lacks("namespaces") && !rule.is("clusterScope") {
+        let detail =
+            "resource rules that are not cluster scoped must supply at least one namespace";
+        faults.push(Fault::required(&namespaces, detail));
+    }
+    if has_star(rule, "namespaces") {
+        star_alone(rule, "namespaces", "namespaces", path, faults);
+        return;
+    }
+    for (index, namespace) in rule.items("namespaces").iter().enumerate() {
+        let namespace = namespace.as_str().unwrap_or_default();
+        for message in names::dns1123_label(namespace) {
+            let detail =
+                format!("each member of this list must be '*' or a DNS-1123 label; {message}");
+            faults.push(Fault::invalid(&namespaces.index(index), namespace, detail));
+        }
+    }
+}
+
+/// Checks a path that a request may ask for, or the beginning of such paths.
+fn url_path(url: &str, path: &FieldPath<'_>, faults: &mut Faults) {
+    let stars = url.matches('*').count();
+    let detail = if url.is_empty() {
+        "must not be empty"
+    } else if !url.starts_with('/') {
+        "must start with slash"
+    } else if url.contains(' ') {
+        "must not contain white-space"
+    } else if url.contains("//") {
+        "must not contain double slash"
+    } else if stars > 1 || stars == 1 && !url.ends_with("/*") {
+        "wildcard can only do suffix matching"
+    } else {
+        return;
+    };
+    faults.push(Fault::invalid(path, url, detail));
 }
 
 fn subject(subject: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let kinds = [("User", "user"), ("Group", "group"), ("ServiceAccount", "serviceAccount")];
+    let kinds = [("ServiceAccount", "serviceAccount"), ("User", "user"), ("Group", "group")];
     let kind = subject.text("kind");
-    if !kinds.iter().any(|(name, _)| *name == kind) {
+    let Some((_, own)) = kinds.into_iter().find(|(name, _)| *name == kind) else {
         let supported = ["Group", "ServiceAccount", "User"];
         faults.push(Fault::not_supported(&path.child("kind"), kind, &supported));
         return;
+    };
+    let who = &subject[own];
+    let at = path.child(own);
+    if !who.is_object() {
+        let detail = format!("{own} is required when subject kind is '{kind}'");
+        faults.push(Fault::required(&at, detail));
+    } else if kind == "ServiceAccount" {
+        check::required(who, "name", &at, faults);
+        if who.text("name") != "*" {
+            check::text(who, "name", names::dns1123_subdomain, &at, faults);
+        }
+        if who.lacks("namespace") {
+            let detail = "must specify namespace for service account";
+            faults.push(Fault::required(&at.child("namespace"), detail));
+        }
+        check::text(who, "namespace", names::dns1123_label, &at, faults);
+    } else {
+        check::required(who, "name", &at, faults);
     }
-    for (name, field) in kinds {
-        let path = path.child(field);
-        if name == kind && !subject[field].is_object() {
-            let detail = format!("{field} is required when subject kind is {kind:?}");
-            faults.push(Fault::required(&path, detail));
-        } else if name != kind && subject.has(field) {
-            let detail = format!("{field} is forbidden when subject kind is not {name:?}");
-            faults.push(Fault::forbidden(&path, detail));
-        } else if name == kind {
-            check::required(&subject[field], "name", &path, faults);
-            if name == "ServiceAccount" {
-                check::required(&subject[field], "namespace", &path, faults);
-            }
+    for (name, field) in kinds.into_iter().filter(|(name, _)| *name != kind) {
+        if subject.has(field) {
+            let detail = format!("{field} is forbidden when subject kind is not '{name}'");
+            faults.push(Fault::forbidden(&path.child(field), detail));
         }
     }
 }
+
+/// What can be asked of objects and paths, as schemas tell it apart.
+const VERBS: [&str; 9] =
+    ["create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"];
 
 fn verbs(rule: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let supported = [
-        "*",
-        "connect",
-        "create",
-        "delete",
-        "deletecollection",
-        "get",
-        "head",
-        "list",
-        "options",
-        "patch",
-        "post",
-        "proxy",
-        "put",
-        "update",
-        "watch",
-    ];
-    texts(rule, "verbs", "verbs", path, faults);
+    let known = |verb: &Value| verb.as_str().is_some_and(|verb| VERBS.contains(&verb));
     let list = path.child("verbs");
-    for (index, verb) in rule.items("verbs").iter().enumerate() {
-        let verb = verb.as_str().unwrap_or_default();
-        if !supported.contains(&verb) {
-            faults.push(Fault::not_supported(&list.index(index), verb, &supported));
-        }
+    if rule.lacks("verbs") {
+        faults.push(Fault::required(&list, "verbs must contain at least one value"));
+    } else if has_star(rule, "verbs") {
+        star_alone(rule, "verbs", "verbs", path, faults);
+    } else if !rule.items("verbs").iter().all(known) {
+        faults.push(Fault::not_supported(&list, rule["verbs"].clone(), &VERBS));
     }
 }
 
-/// A list that has something, and nothing beside a star.
-fn texts(rule: &Value, field: &str, what: &str, path: &FieldPath<'_>, faults: &mut Faults) {
-    if rule.lacks(field) {
-        let detail = format!("{what} must contain at least one value");
-        faults.push(Fault::required(&path.child(field), detail));
-    }
-    star_alone(rule, field, what, path, faults);
+fn has_star(rule: &Value, field: &str) -> bool {
+    rule.items(field).iter().any(|item| item == "*")
 }
 
 fn star_alone(rule: &Value, field: &str, what: &str, path: &FieldPath<'_>, faults: &mut Faults) {
-    let items = rule.items(field);
-    if items.len() > 1 && items.iter().any(|item| item == "*") {
+    if rule.items(field).len() > 1 && has_star(rule, field) {
         let detail = format!("if '*' is present, must not specify other {what}");
         faults.push(Fault::invalid(&path.child(field), rule[field].clone(), detail));
     }
@@ -246,10 +302,10 @@ impl KindRules for Levels {
         let root = FieldPath::Root;
         let path = root.child("spec");
         let spec = &level["spec"];
-        let is_exempt = level["metadata"].text("name") == EXEMPT;
+        let name = level["metadata"].text("name");
         let kind = spec.text("type");
-        if is_exempt != (kind == "Exempt") && matches!(kind, "Exempt" | "Limited") {
-            let detail = "type must be 'Exempt' if and only if the name is 'exempt'";
+        if (name == EXEMPT) != (kind == "Exempt") {
+            let detail = "type must be 'Exempt' if and only if name is 'exempt'";
             faults.push(Fault::invalid(&path.child("type"), kind, detail));
         }
         let (limited, exempt) = (&spec["limited"], &spec["exempt"]);
@@ -279,6 +335,15 @@ impl KindRules for Levels {
                 let path = path.child("type");
                 faults.push(Fault::not_supported(&path, other, &["Exempt", "Limited"]));
             }
+        }
+        if let Some(detail) = mandatory::unlike_level(name, spec) {
+            faults.push(Fault::invalid(&path, spec.clone(), detail));
+        }
+    }
+
+    fn validate_update(&self, new: &Value, _old: &Value, update: Update, faults: &mut Faults) {
+        if update == Update::Status {
+            conditions(new, faults);
         }
     }
 
@@ -345,37 +410,35 @@ fn response(response: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 
 fn queues(queuing: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let number = |field: &str| queuing.int(field).unwrap_or(0);
-    for field in ["queueLengthLimit", "queues", "handSize"] {
-        if number(field) <= 0 {
-            faults.push(Fault::invalid(&path.child(field), number(field), "must be positive"));
-        }
+    let (length, queues, hand) = (number("queueLengthLimit"), number("queues"), number("handSize"));
+    if length <= 0 {
+        faults.push(Fault::invalid(&path.child("queueLengthLimit"), length, "must be positive"));
     }
-    let (queues, hand) = (number("queues"), number("handSize"));
-    if queues > QUEUES_MAX {
+    let at = path.child("queues");
+    if queues <= 0 {
+        faults.push(Fault::invalid(&at, queues, "must be positive"));
+    } else if queues > QUEUES_MAX {
         let detail = format!("must not be greater than {QUEUES_MAX}");
-        faults.push(Fault::invalid(&path.child("queues"), queues, detail));
+        faults.push(Fault::invalid(&at, queues, detail));
     }
-    if hand > queues {
+    let at = path.child("handSize");
+    if hand <= 0 {
+        faults.push(Fault::invalid(&at, hand, "must be positive"));
+    } else if hand > queues {
         let detail = format!("should not be greater than queues ({queues})");
-        faults.push(Fault::invalid(&path.child("handSize"), hand, detail));
-    } else if queues > 0 && hand > 0 && entropy_bits(queues, hand) > 60 {
+        faults.push(Fault::invalid(&at, hand, detail));
+    } else if entropy_bits(queues, hand) > ENTROPY_MAX {
         let detail = format!(
             "required entropy bits of deckSize {queues} and handSize {hand} should not be greater \
-             than 60"
+             than {ENTROPY_MAX}"
         );
-        faults.push(Fault::invalid(&path.child("handSize"), hand, detail));
+        faults.push(Fault::invalid(&at, hand, detail));
     }
 }
 
-/// How many bits choose a hand of queues: those of the number of ordered hands.
-fn entropy_bits(queues: i64, hand: i64) -> u32 {
-    // More than this many bits are too many anyway.
-    let mut hands: u128 = 1;
-    for place in 0..hand.min(128) {
-        hands = hands.saturating_mul(u128::try_from(queues - place).unwrap_or(1));
-        if hands.ilog2() > 64 {
-            return 65;
-        }
-    }
-    hands.ilog2() + u32::from(!hands.is_power_of_two())
+/// The bits of a hash that choose a hand of queues, counted a little too high, as Kubernetes does.
+fn entropy_bits(queues: i64, hand: i64) -> f64 {
+    // Both are 32 bits wide on the wire.
+    let wide = |number: i64| f64::from(i32::try_from(number).unwrap_or(i32::MAX));
+    (wide(queues).log2() * wide(hand)).ceil()
 }

@@ -85,13 +85,17 @@ impl KindRules for Ingresses {
     }
 
     fn validate_create(&self, ingress: &Value, faults: &mut Faults) {
-        let annotated = ingress["metadata"]["annotations"].has(CLASS_ANNOTATION);
-        if annotated && ingress["spec"].has("ingressClassName") {
+        let annotations = &ingress["metadata"]["annotations"];
+        let class = ingress["spec"].text("ingressClassName");
+        let named = ingress["spec"].has("ingressClassName");
+        if named && annotations.has(CLASS_ANNOTATION) && annotations.text(CLASS_ANNOTATION) != class
+        {
             let root = FieldPath::Root;
-            let annotations = root.child("metadata.annotations");
-            let detail = "can not be set when the class field is also set";
-            let value = ingress["metadata"]["annotations"][CLASS_ANNOTATION].clone();
-            faults.push(Fault::invalid(&annotations.key(CLASS_ANNOTATION), value, detail));
+            // The path begins with the annotations, as in Kubernetes.
+            let path = root.child("annotations");
+            let detail = "must match `ingressClassName` when both are specified";
+            let value = annotations[CLASS_ANNOTATION].clone();
+            faults.push(Fault::invalid(&path.child(CLASS_ANNOTATION), value, detail));
         }
     }
 
@@ -168,13 +172,14 @@ fn paths(http: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     for (index, route) in http.items("paths").iter().enumerate() {
         let path = list.index(index);
         match route.text("pathType") {
-            "" => {
+            "" if !route.has("pathType") => {
                 faults.push(Fault::required(&path.child("pathType"), "pathType must be specified"));
+                continue;
             }
             "Exact" | "Prefix" => {
                 let text = route.text("path");
                 let path = path.child("path");
-                if text.is_empty() || !text.starts_with('/') {
+                if !text.starts_with('/') {
                     let detail = "must be an absolute path";
                     faults.push(Fault::invalid(&path, text, detail));
                 }
@@ -215,11 +220,15 @@ fn backend(backend: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         }
         (false, false) => {
             let detail = "resource or service backend is required";
-            faults.push(Fault::required(path, detail));
+            faults.push(Fault::invalid(path, "", detail));
         }
         (false, true) => {
             let (resource, path) = (&backend["resource"], path.child("resource"));
-            check::text(resource, "apiGroup", names::dns1123_subdomain, &path, faults);
+            if resource.has("apiGroup") {
+                let group = resource.text("apiGroup");
+                let messages = names::dns1123_subdomain(group);
+                check::invalid(&path.child("apiGroup"), group, messages, faults);
+            }
             for (field, detail) in [("kind", "kind is required"), ("name", "name is required")] {
                 if resource.lacks(field) {
                     faults.push(Fault::required(&path.child(field), detail));
@@ -232,7 +241,7 @@ fn backend(backend: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
             let own = path.child("service");
             check::required_text(service, "name", names::dns1123_label, &own, faults);
             let port = &service["port"];
-            match (port.has("name"), port.int("number").unwrap_or(0)) {
+            match (!port.lacks("name"), port.int("number").unwrap_or(0)) {
                 (true, 0) => {
                     check::text(port, "name", names::port_name, &own.child("port"), faults);
                 }

@@ -53,9 +53,9 @@ impl KindRules for NetworkPolicies {
         }
         for (index, kind) in types.iter().enumerate() {
             let kind = kind.as_str().unwrap_or_default();
-            if !["Egress", "Ingress"].contains(&kind) {
+            if !["Ingress", "Egress"].contains(&kind) {
                 let path = list.index(index);
-                faults.push(Fault::not_supported(&path, kind, &["Egress", "Ingress"]));
+                faults.push(Fault::not_supported(&path, kind, &["Ingress", "Egress"]));
             }
         }
     }
@@ -70,10 +70,18 @@ impl KindRules for NetworkPolicies {
 }
 
 fn policy_port(port: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    check::one_of(port, "protocol", &["SCTP", "TCP", "UDP"], path, faults);
-    if port.has("port") {
+    check::one_of(port, "protocol", &["TCP", "UDP", "SCTP"], path, faults);
+    let named = port.get("port").is_some_and(Value::is_string);
+    if port.has("port") && !named {
         check::port(&port["port"], &path.child("port"), faults);
     }
+    end_port(port, path, faults);
+    if named {
+        check::port(&port["port"], &path.child("port"), faults);
+    }
+}
+
+fn end_port(port: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let Some(end) = port.int("endPort") else { return };
     match port.get("port") {
         None => {
@@ -84,11 +92,14 @@ fn policy_port(port: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
             let detail = "may not be specified when `port` is non-numeric";
             faults.push(Fault::invalid(&path.child("endPort"), end, detail));
         }
-        Some(first) if first.as_i64().is_some_and(|first| end < first) => {
-            let detail = "must be greater than or equal to `port`";
-            faults.push(Fault::invalid(&path.child("endPort"), end, detail));
+        Some(first) => {
+            if let Some(first) = first.as_i64().filter(|first| end < *first) {
+                // It is the first port that is shown.
+                let detail = "must be greater than or equal to `port`";
+                faults.push(Fault::invalid(&path.child("endPort"), first, detail));
+            }
+            check::in_range(port, "endPort", 1, 65_535, path, faults);
         }
-        Some(_) => check::in_range(port, "endPort", 1, 65_535, path, faults),
     }
 }
 
@@ -107,11 +118,14 @@ fn policy_peer(peer: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
     let block = &peer["ipBlock"];
     let path = path.child("ipBlock");
     check::required_text(block, "cidr", names::cidr, &path, faults);
+    if !names::cidr(block.text("cidr")).is_empty() {
+        return;
+    }
     let list = path.child("except");
     for (index, except) in block.items("except").iter().enumerate() {
         let except = except.as_str().unwrap_or_default();
         let messages = names::cidr(except);
-        let sound = messages.is_empty() && names::cidr(block.text("cidr")).is_empty();
+        let sound = messages.is_empty();
         check::invalid(&list.index(index), except, messages, faults);
         if sound && !is_part(except, block.text("cidr")) {
             let detail = "must be a strict subset of `cidr`";

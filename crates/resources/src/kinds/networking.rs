@@ -44,9 +44,12 @@ struct Addresses;
 impl KindRules for Addresses {
     fn name(&self, name: &str) -> Vec<String> {
         match name.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {
+                vec!["must not be an IPv4-mapped IPv6 address".to_owned()]
+            }
             Ok(address) if address.to_string() == name => Vec::new(),
-            Ok(_) => vec!["must be a valid IP address in canonical form".to_owned()],
-            Err(_) => vec!["must be a valid IP address".to_owned()],
+            Ok(address) => vec![format!("must be in canonical form (\"{address}\")")],
+            Err(_) => names::ip(name),
         }
     }
 
@@ -99,21 +102,36 @@ impl KindRules for IngressClasses {
             return;
         }
         let path = path.child("parameters");
-        check::text(parameters, "apiGroup", names::dns1123_subdomain, &path, faults);
-        check::required_text(parameters, "kind", names::path_segment, &path, faults);
-        check::required_text(parameters, "name", names::path_segment, &path, faults);
-        let scopes = ["Cluster", "Namespace"];
-        check::required_one_of(parameters, "scope", &scopes, &path, faults);
-        match parameters.text("scope") {
-            "Namespace" if parameters.lacks("namespace") => {
+        if parameters.has("apiGroup") {
+            let group = parameters.text("apiGroup");
+            let messages = names::dns1123_subdomain(group);
+            check::invalid(&path.child("apiGroup"), group, messages, faults);
+        }
+        for field in ["kind", "name"] {
+            if parameters.lacks(field) {
+                faults.push(Fault::required(&path.child(field), format!("{field} is required")));
+            }
+            check::text(parameters, field, names::path_segment, &path, faults);
+        }
+        if !parameters.has("scope") {
+            faults.push(Fault::required(&path.child("scope"), ""));
+            return;
+        }
+        check::one_of(parameters, "scope", &["Cluster", "Namespace"], &path, faults);
+        let at = path.child("namespace");
+        match (parameters.text("scope"), parameters.has("namespace")) {
+            ("Namespace", false) => {
                 let detail = "`parameters.scope` is set to 'Namespace'";
-                faults.push(Fault::required(&path.child("namespace"), detail));
+                faults.push(Fault::required(&at, detail));
             }
-            "Cluster" if !parameters.lacks("namespace") => {
-                let detail = "`parameters.scope` is set to 'Cluster'";
-                faults.push(Fault::forbidden(&path.child("namespace"), detail));
+            ("Namespace", true) => {
+                let namespace = parameters.text("namespace");
+                check::invalid(&at, namespace, names::dns1123_label(namespace), faults);
             }
-            _ => check::text(parameters, "namespace", names::dns1123_label, &path, faults),
+            ("Cluster", true) => {
+                faults.push(Fault::forbidden(&at, "`parameters.scope` is set to 'Cluster'"));
+            }
+            _ => {}
         }
     }
 
@@ -155,24 +173,28 @@ impl KindRules for Ranges {
         if cidrs.is_empty() {
             faults.push(Fault::required(&path, "at least one CIDR required"));
         }
+        // What is wrong with all of them is shown with all of the specification.
         if cidrs.len() > 2 {
-            let value = range["spec"]["cidrs"].clone();
             let detail = "may only hold up to 2 values";
-            faults.push(Fault::invalid(&path, value, detail));
+            faults.push(Fault::invalid(&path, range["spec"].clone(), detail));
             return;
+        }
+        let family = |cidr: &Value| {
+            let address = cidr.as_str().unwrap_or_default().split('/').next().unwrap_or_default();
+            address.parse::<IpAddr>().ok().map(|address| address.is_ipv4())
+        };
+        if let [first, second] = cidrs {
+            let families = (family(first), family(second));
+            if !matches!(families, (Some(first), Some(second)) if first != second) {
+                let detail = "may specify no more than one IP for each IP family, i.e \
+                              192.168.0.0/24 and 2001:db8::/64";
+                faults.push(Fault::invalid(&path, range["spec"].clone(), detail));
+                return;
+            }
         }
         for (index, cidr) in cidrs.iter().enumerate() {
             let text = cidr.as_str().unwrap_or_default();
-            check::invalid(&path.index(index), text, names::cidr(text), faults);
-        }
-        let family = |cidr: &Value| cidr.as_str().unwrap_or_default().contains(':');
-        if let [first, second] = cidrs
-            && family(first) == family(second)
-        {
-            let value = range["spec"]["cidrs"].clone();
-            let detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 \
-                          and 2001:db8::/64";
-            faults.push(Fault::invalid(&path, value, detail));
+            check::invalid(&path.index(index), text, strict_cidr(text), faults);
         }
     }
 
@@ -186,5 +208,26 @@ impl KindRules for Ranges {
         let cidrs = range["spec"].items("cidrs").iter().filter_map(Value::as_str);
         let cidrs: Vec<&str> = cidrs.collect();
         vec![table::name(range), cidrs.join(",").into(), table::age(range, now)]
+    }
+}
+
+/// A range of addresses that is written in the one way in which it should be.
+fn strict_cidr(text: &str) -> Vec<String> {
+    let messages = names::cidr(text);
+    let parts = text.split_once('/').and_then(|(address, bits)| {
+        Some((address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?))
+    });
+    let Some((address, bits)) = parts.filter(|_| messages.is_empty()) else { return messages };
+    let beyond = match address {
+        IpAddr::V4(address) => address.to_bits().checked_shl(bits).is_some_and(|rest| rest != 0),
+        IpAddr::V6(address) => address.to_bits().checked_shl(bits).is_some_and(|rest| rest != 0),
+    };
+    let canonical = format!("{address}/{bits}");
+    if beyond {
+        vec!["must not have bits set beyond the prefix length".to_owned()]
+    } else if text == canonical {
+        Vec::new()
+    } else {
+        vec![format!("must be in canonical form (\"{canonical}\")")]
     }
 }

@@ -42,7 +42,16 @@ impl KindRules for Claims {
 
     fn prepare_create(&self, claim: &mut Value, _context: &RequestContext<'_>) {
         claim["status"] = json!({"phase": "Pending"});
-        same_source(map_mut(claim, "spec"));
+        let spec = map_mut(claim, "spec");
+        drop_sources(spec);
+        same_source(spec);
+    }
+
+    fn prepare_update(&self, new: &mut Value, old: &Value, update: Update) {
+        let old = &old["spec"];
+        if update == Update::Whole && !old.has("dataSource") && !old.has("dataSourceRef") {
+            drop_sources(map_mut(new, "spec"));
+        }
     }
 
     fn validate(&self, claim: &Value, faults: &mut Faults) {
@@ -212,22 +221,32 @@ fn resource_name(name: &str, path: &FieldPath<'_>, faults: &mut Faults) -> bool 
     sound
 }
 
+/// Drops sources of contents that count for nothing: those of other namespaces, and in the older field
+/// all but claims and snapshots.
+fn drop_sources(spec: &mut Map<String, Value>) {
+    let reference = "dataSourceRef";
+    if spec.get(reference).is_some_and(|source| !source.lacks("namespace")) {
+        spec.remove(reference);
+    }
+    let Some(source) = spec.get("dataSource").filter(|_| !spec.has(reference)) else { return };
+    let known = match source.text("apiGroup") {
+        "" => source.text("kind") == "PersistentVolumeClaim",
+        group => group == "snapshot.storage.k8s.io" && source.text("kind") == "VolumeSnapshot",
+    };
+    if !known {
+        spec.remove("dataSource");
+    }
+}
+
 /// A claim that says where its contents come from in one of two fields says it in both.
 fn same_source(spec: &mut Map<String, Value>) {
-    if !spec.has("dataSourceRef") {
-        if let Some(source) = spec.get("dataSource").cloned() {
-            spec.insert("dataSourceRef".to_owned(), source);
+    let fields = ["dataSource", "dataSourceRef"];
+    for (from, to) in [(fields[0], fields[1]), (fields[1], fields[0])] {
+        if !spec.has(to)
+            && let Some(source) = spec.get(from).filter(|source| !source.is_null()).cloned()
+        {
+            spec.insert(to.to_owned(), source);
         }
-        return;
-    }
-    let reference = &spec["dataSourceRef"];
-    let known = match reference.text("apiGroup") {
-        "" => reference.text("kind") == "PersistentVolumeClaim",
-        group => group == "snapshot.storage.k8s.io" && reference.text("kind") == "VolumeSnapshot",
-    };
-    if !spec.has("dataSource") && known && reference.lacks("namespace") {
-        let source = reference.clone();
-        spec.insert("dataSource".to_owned(), source);
     }
 }
 

@@ -63,6 +63,8 @@ impl KindRules for Budgets {
         if update == Update::Status {
             let root = FieldPath::Root;
             let path = root.child("status");
+            let conditions = new["status"].items("conditions");
+            check::conditions(conditions, &path.child("conditions"), faults);
             let counts = ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
             for field in counts {
                 metadata::non_negative(&new["status"], field, &path, faults);

@@ -239,7 +239,14 @@ fn default_addresses(spec: &mut Map<String, Value>) {
         return;
     }
     if spec.lacks("ipFamilies") {
-        spec.insert("ipFamilies".to_owned(), json!(["IPv4"]));
+        let addresses = spec.items("clusterIPs").iter().filter_map(Value::as_str);
+        let mut families: Vec<&str> = addresses
+            .filter_map(|text| text.parse::<std::net::IpAddr>().ok())
+            .map(|address| if address.is_ipv4() { "IPv4" } else { "IPv6" })
+            .collect();
+        families.dedup();
+        let families = if families.is_empty() { json!(["IPv4"]) } else { json!(families) };
+        spec.insert("ipFamilies".to_owned(), families);
     }
     // Where nobody is selected and nothing is forwarded, endpoints may have addresses of any family.
     if spec.text("clusterIP") == "None" && spec.lacks("selector") {
@@ -290,6 +297,14 @@ fn keep_allocated(new: &mut Map<String, Value>, old: &Value) {
                 new.insert(field.to_owned(), value);
             }
         }
+    }
+    let families = "ipFamilies";
+    // Whoever wants one family and says nothing of which, keeps the first.
+    if new.text("ipFamilyPolicy") == "SingleStack"
+        && new.get(families) == old.get(families)
+        && let Some(Value::Array(families)) = new.get_mut(families)
+    {
+        families.truncate(1);
     }
     let exposed = |kind: &str| matches!(kind, "NodePort" | "LoadBalancer");
     let (before, after) = (exposed(old.text("type")), exposed(new.text("type")));

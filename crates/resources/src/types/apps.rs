@@ -27,6 +27,8 @@ pub(super) fn rule(name: &str) -> &'static TypeRule {
         "api.admissionregistration.v1.MatchResources" => &MATCH_RESOURCES,
         "api.flowcontrol.v1.FlowSchemaSpec" => &FLOW_SCHEMA,
         "api.flowcontrol.v1.LimitedPriorityLevelConfiguration" => &LIMITED_LEVEL,
+        "api.flowcontrol.v1.ExemptPriorityLevelConfiguration" => &EXEMPT_LEVEL,
+        "api.flowcontrol.v1.QueuingConfiguration" => &QUEUING,
         _ => &TypeRule::NONE,
     }
 }
@@ -163,6 +165,24 @@ const LIMITED_LEVEL: TypeRule = TypeRule {
         if let Value::Object(response) = response {
             default_to(response, "type", "Reject");
         }
+    },
+    ..TypeRule::NONE
+};
+
+const EXEMPT_LEVEL: TypeRule = TypeRule {
+    default: |level| {
+        number(level, "nominalConcurrencyShares", 0);
+        number(level, "lendablePercent", 0);
+    },
+    ..TypeRule::NONE
+};
+
+const QUEUING: TypeRule = TypeRule {
+    zeros: &["handSize", "queueLengthLimit", "queues"],
+    default: |queuing| {
+        number(queuing, "handSize", 8);
+        number(queuing, "queues", 64);
+        number(queuing, "queueLengthLimit", 50);
     },
     ..TypeRule::NONE
 };

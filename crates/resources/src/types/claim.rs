@@ -8,18 +8,23 @@ use crate::check::{self, Faults};
 use crate::look::Look;
 use crate::metadata;
 
-/// Checks the template of a claim, which has no metadata but labels and annotations.
+/// Checks the template of a claim.
 pub(super) fn template(template: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let metadata_path = path.child("metadata");
+    template_metadata(template, path, faults);
+    spec(&template["spec"], &path.child("spec"), faults);
+}
+
+/// Checks the metadata of a template, which has none but labels and annotations.
+pub(crate) fn template_metadata(template: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    let path = path.child("metadata");
     let own = &template["metadata"];
-    metadata::annotations(own, &metadata_path, faults);
-    metadata::labels(own, "labels", &metadata_path, faults);
+    metadata::annotations(own, &path, faults);
+    metadata::labels(own, "labels", &path, faults);
     for (field, value) in template.entries("metadata") {
         if !matches!(field.as_str(), "annotations" | "labels") && !value.is_null() {
-            faults.push(Fault::forbidden(&metadata_path.child(field), "cannot be set"));
+            faults.push(Fault::forbidden(&path.child(field), "cannot be set"));
         }
     }
-    spec(&template["spec"], &path.child("spec"), faults);
 }
 
 /// Checks a claim's specification; its label selector is checked where selectors are.

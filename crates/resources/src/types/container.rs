@@ -59,8 +59,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) grace: Option<i64>,
     pub(super) restart_policy: &'a str,
     pub(super) host_users: bool,
-    /// The operating system that the pod says it is made for.
-    pub(super) system: Option<&'a str>,
 }
 
 /// Checks all containers of a pod spec.

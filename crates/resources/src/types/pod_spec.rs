@@ -43,6 +43,8 @@ fn default(spec: &mut Map<String, Value>) {
     default_to(spec, "schedulerName", well_known::DEFAULT_SCHEDULER);
     spec.entry("terminationGracePeriodSeconds").or_insert_with(|| 30.into());
     always(spec, "securityContext");
+    // Pods that are scheduled together are a feature that has to be switched on, and is not here.
+    spec.remove("schedulingGroup");
     // `serviceAccount` is the old name of `serviceAccountName`; both always say the same.
     for (field, other) in
         [("serviceAccountName", "serviceAccount"), ("serviceAccount", "serviceAccountName")]
@@ -83,7 +85,6 @@ fn validate(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
         grace,
         restart_policy: spec.text("restartPolicy"),
         host_users: spec.flag("hostUsers") != Some(false),
-        system: spec.has("os").then(|| spec["os"].text("name")),
     };
     container::validate_all(spec, &around, path, faults);
     pod_resources(spec, path, faults);

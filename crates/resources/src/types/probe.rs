@@ -24,6 +24,15 @@ pub(super) const PROBE: TypeRule = TypeRule {
 pub(super) const HTTP_GET: TypeRule =
     TypeRule { zeros: &["host"], default: default_http_get, ..TypeRule::NONE };
 
+/// A signal to stop with is a feature that has to be switched on, and is not here: what it says is
+/// dropped, as Kubernetes drops it.
+pub(super) const LIFECYCLE: TypeRule = TypeRule {
+    default: |lifecycle| {
+        lifecycle.remove("stopSignal");
+    },
+    ..TypeRule::NONE
+};
+
 fn default_probe(probe: &mut Map<String, Value>) {
     for (field, value) in [
         ("timeoutSeconds", 1),
@@ -107,92 +116,6 @@ pub(super) fn lifecycle(
             handler(&lifecycle[field], &actions, around.grace, &path.child(field), faults);
         }
     }
-    if lifecycle.has("stopSignal") {
-        stop_signal(lifecycle, around.system, &path, faults);
-    }
-}
-
-/// What a container can be stopped with, by operating system.
-const LINUX_SIGNALS: [&str; 65] = [
-    "SIGABRT",
-    "SIGALRM",
-    "SIGBUS",
-    "SIGCHLD",
-    "SIGCLD",
-    "SIGCONT",
-    "SIGFPE",
-    "SIGHUP",
-    "SIGILL",
-    "SIGINT",
-    "SIGIO",
-    "SIGIOT",
-    "SIGKILL",
-    "SIGPIPE",
-    "SIGPOLL",
-    "SIGPROF",
-    "SIGPWR",
-    "SIGQUIT",
-    "SIGRTMAX",
-    "SIGRTMAX-1",
-    "SIGRTMAX-10",
-    "SIGRTMAX-11",
-    "SIGRTMAX-12",
-    "SIGRTMAX-13",
-    "SIGRTMAX-14",
-    "SIGRTMAX-2",
-    "SIGRTMAX-3",
-    "SIGRTMAX-4",
-    "SIGRTMAX-5",
-    "SIGRTMAX-6",
-    "SIGRTMAX-7",
-    "SIGRTMAX-8",
-    "SIGRTMAX-9",
-    "SIGRTMIN",
-    "SIGRTMIN+1",
-    "SIGRTMIN+10",
-    "SIGRTMIN+11",
-    "SIGRTMIN+12",
-    "SIGRTMIN+13",
-    "SIGRTMIN+14",
-    "SIGRTMIN+15",
-    "SIGRTMIN+2",
-    "SIGRTMIN+3",
-    "SIGRTMIN+4",
-    "SIGRTMIN+5",
-    "SIGRTMIN+6",
-    "SIGRTMIN+7",
-    "SIGRTMIN+8",
-    "SIGRTMIN+9",
-    "SIGSEGV",
-    "SIGSTKFLT",
-    "SIGSTOP",
-    "SIGSYS",
-    "SIGTERM",
-    "SIGTRAP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGVTALRM",
-    "SIGWINCH",
-    "SIGXCPU",
-    "SIGXFSZ",
-];
-const WINDOWS_SIGNALS: [&str; 2] = ["SIGKILL", "SIGTERM"];
-
-fn stop_signal(lifecycle: &Value, system: Option<&str>, path: &FieldPath<'_>, faults: &mut Faults) {
-    let supported: &[&str] = match system {
-        None => {
-            let detail = "may not be set for containers with empty `spec.os.name`";
-            faults.push(Fault::forbidden(&path.child("stopSignal"), detail));
-            return;
-        }
-        Some("windows") => &WINDOWS_SIGNALS,
-        Some(_) => &LINUX_SIGNALS,
-    };
-    check::one_of(lifecycle, "stopSignal", supported, path, faults);
 }
 
 /// Checks that there is exactly one action, and that action.

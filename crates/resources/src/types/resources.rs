@@ -93,15 +93,18 @@ pub(crate) fn container_name(text: &str, path: &FieldPath<'_>, faults: &mut Faul
             let detail = "must be a standard resource for containers";
             faults.push(Fault::invalid(path, text, detail));
         }
-    } else if !is_native(text) {
-        // The name must still be one when a quota counts it.
-        let extended = !text.starts_with("requests.")
-            && names::qualified_name(&format!("requests.{text}")).is_empty();
-        if !extended {
-            let detail = "doesn't follow extended resource name standard";
-            faults.push(Fault::invalid(path, text, detail));
-        }
+    } else if !is_native(text) && !is_extended(text) {
+        let detail = "doesn't follow extended resource name standard";
+        faults.push(Fault::invalid(path, text, detail));
     }
+}
+
+/// Whether a name is that of a resource that somebody else than Kubernetes knows.
+pub(crate) fn is_extended(name: &str) -> bool {
+    // The name must still be one when a quota counts it.
+    !is_native(name)
+        && !name.starts_with("requests.")
+        && names::qualified_name(&format!("requests.{name}")).is_empty()
 }
 
 /// Checks the amount of a resource.

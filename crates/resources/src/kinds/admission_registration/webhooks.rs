@@ -32,12 +32,12 @@ impl KindRules for Webhooks {
         let all = configuration.items("webhooks");
         for (index, webhook) in all.iter().enumerate() {
             let path = list.index(index);
+            self::webhook(webhook, self.mutating, &path, faults);
+            review_versions(webhook, &path.child("admissionReviewVersions"), faults);
             let name = webhook.text("name");
-            qualified(name, &path.child("name"), faults);
-            if all[..index].iter().any(|other| other.text("name") == name) {
+            if !name.is_empty() && all[..index].iter().any(|other| other.text("name") == name) {
                 faults.push(Fault::duplicate(&path.child("name"), name));
             }
-            self::webhook(webhook, self.mutating, &path, faults);
         }
     }
 
@@ -53,34 +53,43 @@ fn qualified(name: &str, path: &FieldPath<'_>, faults: &mut Faults) {
         faults.push(Fault::required(path, ""));
         return;
     }
-    check::invalid(path, name, names::dns1123_subdomain(name), faults);
-    if name.split('.').count() < 3 {
+    let messages = names::dns1123_subdomain(name);
+    if !messages.is_empty() {
+        faults.push(Fault::invalid(path, name, messages.join(",")));
+    } else if name.split('.').count() < 3 {
         let detail = "should be a domain with at least three segments separated by dots";
         faults.push(Fault::invalid(path, name, detail));
     }
 }
 
-fn webhook(webhook: &Value, mutating: bool, path: &FieldPath<'_>, faults: &mut Faults) {
-    let versions = webhook.items("admissionReviewVersions");
-    let at = path.child("admissionReviewVersions");
+/// Checks in which versions a webhook can be asked.
+fn review_versions(webhook: &Value, list: &FieldPath<'_>, faults: &mut Faults) {
+    let versions: Vec<&str> =
+        webhook.items("admissionReviewVersions").iter().filter_map(Value::as_str).collect();
     if versions.is_empty() {
-        faults.push(Fault::required(&at, "must specify one of v1, v1beta1"));
-    } else {
-        let texts: Vec<&str> = versions.iter().filter_map(Value::as_str).collect();
-        for (index, version) in texts.iter().enumerate() {
-            if texts[..index].contains(version) {
-                let path = at.index(index);
-                faults.push(Fault::invalid(&path, *version, "duplicate version"));
-            }
-            check::invalid(&at.index(index), *version, names::dns1035_label(version), faults);
-        }
-        if !texts.iter().any(|version| matches!(*version, "v1" | "v1beta1")) {
-            let value = webhook["admissionReviewVersions"].clone();
-            let detail = "must include at least one of v1, v1beta1";
-            faults.push(Fault::invalid(&at, value, detail));
+        faults.push(Fault::required(list, "must specify one of v1, v1beta1"));
+        return;
+    }
+    for (index, version) in versions.iter().enumerate() {
+        let path = list.index(index);
+        if versions[..index].contains(version) {
+            faults.push(Fault::invalid(&path, *version, "duplicate version"));
+        } else {
+            check::invalid(&path, *version, names::dns1035_label(version), faults);
         }
     }
-    rules(webhook, path, faults);
+    if !versions.iter().any(|version| matches!(*version, "v1" | "v1beta1")) {
+        let value = webhook["admissionReviewVersions"].clone();
+        faults.push(Fault::invalid(list, value, "must include at least one of v1, v1beta1"));
+    }
+}
+
+fn webhook(webhook: &Value, mutating: bool, path: &FieldPath<'_>, faults: &mut Faults) {
+    qualified(webhook.text("name"), &path.child("name"), faults);
+    let list = path.child("rules");
+    for (index, own) in webhook.items("rules").iter().enumerate() {
+        rule(own, &list.index(index), faults);
+    }
     check::one_of(webhook, "failurePolicy", &["Fail", "Ignore"], path, faults);
     check::one_of(webhook, "matchPolicy", &["Equivalent", "Exact"], path, faults);
     let effects = path.child("sideEffects");
@@ -102,72 +111,90 @@ fn webhook(webhook: &Value, mutating: bool, path: &FieldPath<'_>, faults: &mut F
     match_conditions(webhook, path, faults);
 }
 
-fn rules(webhook: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let list = path.child("rules");
-    for (index, own) in webhook.items("rules").iter().enumerate() {
-        rule(own, &list.index(index), faults);
+fn client_config(config: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    match (config.has("url"), config.has("service")) {
+        (true, false) => url(config.text("url"), &path.child("url"), faults),
+        (false, true) => service(&config["service"], &path.child("service"), faults),
+        (true, true) | (false, false) => {
+            faults.push(Fault::required(path, "exactly one of url or service is required"));
+        }
     }
 }
 
-fn client_config(config: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    let (url, service) = (config.text("url"), &config["service"]);
-    if url.is_empty() != service.is_object() {
-        faults.push(Fault::required(path, "exactly one of url or service is required"));
-    }
-    if !url.is_empty() {
-        self::url(url, &path.child("url"), faults);
-    }
-    if service.is_object() {
-        let path = path.child("service");
-        check::required(service, "name", &path, faults);
-        check::required(service, "namespace", &path, faults);
-        if let Some(port) = service.int("port") {
-            check::invalid(&path.child("port"), port, names::port_number(port), faults);
+fn service(service: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
+    for field in ["name", "namespace"] {
+        if service.lacks(field) {
+            let detail = format!("service {field} is required");
+            faults.push(Fault::required(&path.child(field), detail));
         }
-        let own = service.text("path");
-        let at = path.child("path");
-        if !own.is_empty() && !own.starts_with('/') {
-            faults.push(Fault::invalid(&at, own, "must start with a '/'"));
-        } else if own.len() > 1 {
-            let parts: Vec<&str> = own[1..].trim_end_matches('/').split('/').collect();
-            for (index, part) in parts.iter().enumerate() {
-                if part.is_empty() {
-                    let detail = format!("segment[{index}] may not be empty");
-                    faults.push(Fault::invalid(&at, own, detail));
-                }
-                for message in names::dns1123_subdomain(part) {
-                    if !part.is_empty() {
-                        let detail = format!("segment[{index}]: {message}");
-                        faults.push(Fault::invalid(&at, own, detail));
-                    }
-                }
-            }
+    }
+    if let Some(port) = service.int("port") {
+        for message in names::port_number(port) {
+            let detail = format!("port is not valid: {message}");
+            faults.push(Fault::invalid(&path.child("port"), port, detail));
+        }
+    }
+    let (own, path) = (service.text("path"), path.child("path"));
+    if matches!(own, "" | "/") {
+        return;
+    }
+    if own == "//" {
+        faults.push(Fault::invalid(&path, own, "segment[0] may not be empty"));
+        return;
+    }
+    if !own.starts_with('/') {
+        faults.push(Fault::invalid(&path, own, "must start with a '/'"));
+    }
+    // The first character is taken for the slash that it is to be.
+    let rest: &str = own.char_indices().nth(1).map_or("", |(at, _)| &own[at..]);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    for (index, part) in rest.split('/').enumerate() {
+        if part.is_empty() {
+            let detail = format!("segment[{index}] may not be empty");
+            faults.push(Fault::invalid(&path, own, detail));
+            continue;
+        }
+        for message in names::dns1123_subdomain(part) {
+            let detail = format!("segment[{index}]: {message}");
+            faults.push(Fault::invalid(&path, own, detail));
         }
     }
 }
 
 fn url(url: &str, path: &FieldPath<'_>, faults: &mut Faults) {
     const FORM: &str = "; desired format: https://host[/path]";
-    let mut fault = |detail: String| faults.push(Fault::invalid(path, url, detail + FORM));
-    let Some((scheme, rest)) = url.split_once("://") else {
-        fault("url must be a valid URL".to_owned());
-        return;
+    let mut fault = |part: &str, detail: &str, form: &str| {
+        faults.push(Fault::invalid(path, part, format!("{detail}{form}")));
     };
-    if scheme != "https" {
-        fault("'https' is the only allowed URL scheme".to_owned());
+    let (scheme, rest) = match url.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+        _ => ("", url),
+    };
+    if !scheme.eq_ignore_ascii_case("https") {
+        fault(scheme, "'https' is the only allowed URL scheme", FORM);
     }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let authority = &rest[..end];
-    if authority.is_empty() {
-        fault("host must be specified".to_owned());
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = rest.strip_prefix("//").map_or("", |rest| rest.split('/').next().unwrap_or(""));
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    if host.is_empty() {
+        fault("", "host must be specified", FORM);
     }
-    if authority.contains('@') {
-        fault("user information is not permitted in the URL".to_owned());
+    if let Some(user) = user {
+        fault(user, "user information is not permitted in the URL", "");
     }
-    if rest.contains('#') {
-        fault("fragments are not permitted in the URL".to_owned());
+    if !fragment.is_empty() {
+        fault(fragment, "fragments are not permitted in the URL", "");
     }
-    if rest.contains('?') {
-        fault("query parameters are not permitted in the URL".to_owned());
+    if !query.is_empty() {
+        fault(query, "query parameters are not permitted in the URL", "");
     }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }

@@ -32,7 +32,6 @@ pub(super) fn service(service: &Value, faults: &mut Faults) {
     affinity(spec, &path, faults);
     if spec.text("type") != "ExternalName" {
         addresses(spec, &path, faults);
-        configured(spec, &path, faults);
     }
     let list = path.child("externalIPs");
     for (index, ip) in spec.items("externalIPs").iter().enumerate() {
@@ -46,6 +45,10 @@ pub(super) fn service(service: &Value, faults: &mut Faults) {
     repeated_ports(spec, &path, faults);
     load_balancer(service, &path, faults);
     traffic(spec, &path, faults);
+    // What the cluster can give is looked at when there is nothing else to say.
+    if spec.text("type") != "ExternalName" && faults.is_empty() {
+        configured(spec, &path, faults);
+    }
 }
 
 fn topology(service: &Value, faults: &mut Faults) {
@@ -222,7 +225,16 @@ fn addresses(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
 
 /// Checks that no family of addresses is asked for that the cluster does not have.
 fn configured(spec: &Value, path: &FieldPath<'_>, faults: &mut Faults) {
-    if is_headless(spec) && spec.lacks("selector") {
+    let (field, single) = ("ipFamilyPolicy", "SingleStack");
+    for (list, what) in [("clusterIPs", "cluster IPs"), ("ipFamilies", "IP families")] {
+        if spec.text(field) == single && spec.items(list).len() == 2 {
+            let detail = format!(
+                "must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
+            );
+            faults.push(Fault::invalid(&path.child(field), single, detail));
+        }
+    }
+    if !faults.is_empty() || is_headless(spec) && spec.lacks("selector") {
         return;
     }
     if spec.text("ipFamilyPolicy") == "RequireDualStack" {
