@@ -217,6 +217,15 @@ impl Admission {
     }
 }
 
+/// Gives back what an object had and has no more, now that it is stored so or gone.
+pub(crate) fn release(server: &ApiServer, resource: &Resource, old: &Object, new: Option<&Object>) {
+    let definition = &resource.definition;
+    if definition.group.is_empty() && definition.plural == "services" {
+        let new = new.map(Object::value);
+        server.services.exchange(old.key(), Some(&old.value()), new.as_ref());
+    }
+}
+
 /// Takes what an object needs out of the cluster's supplies and writes it into the object. What
 /// was taken goes back unless the object is stored.
 pub(crate) fn reserve<'a>(
@@ -227,10 +236,12 @@ pub(crate) fn reserve<'a>(
     dry_run: bool,
 ) -> Result<Reserved<'a>, ApiError> {
     let definition = &resource.definition;
-    if definition.group.is_empty() && definition.plural == "services" && !dry_run {
-        return server.services.reserve(key, object);
+    if !definition.group.is_empty() || definition.plural != "services" {
+        return Ok(Reserved::nothing());
     }
-    Ok(Reserved::nothing())
+    let reserved = server.services.reserve(key, object)?;
+    // A trial is shown what it would get, and gives it back.
+    Ok(if dry_run { Reserved::nothing() } else { reserved })
 }
 
 /// The text of a field, or nothing.

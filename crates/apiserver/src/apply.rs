@@ -38,9 +38,9 @@ pub(crate) async fn apply(
     options: &WriteOptions,
 ) -> Result<(Written, Vec<String>), ApiError> {
     let manager = manager(options)?;
-    let parsed = body::parse_yaml(bytes)?;
+    let (parsed, mut warnings) = body::parse_apply(bytes, options.validation)?;
     let (mut config, found) = body::decode_parsed(parsed, call.expected())?;
-    let warnings = body::judge(&found, call.expected(), options.validation)?;
+    warnings.extend(body::judge(&found, call.expected(), options.validation)?);
     let (namespace, name) = (call.path.namespace.as_str(), call.path.name.as_str());
     check_config(call, call.expected(), &mut config)?;
     let now = rfc3339(Timestamp::now());

@@ -68,10 +68,14 @@ pub(crate) async fn path(
     method: &Method,
     path: &str,
 ) -> Result<(), ApiError> {
-    let verb = method.as_str().to_lowercase();
+    path_by(server, user, &method.as_str().to_lowercase(), path).await
+}
+
+/// May the user ask for this path, by any verb?
+async fn path_by(server: &ApiServer, user: &User, verb: &str, path: &str) -> Result<(), ApiError> {
     let attributes = Attributes {
         user,
-        verb: &verb,
+        verb,
         group: "",
         version: "",
         resource: "",
@@ -90,4 +94,45 @@ pub(crate) async fn path(
     let mut error = ApiError::new(403, Reason::Forbidden, message);
     error.details = Some(Box::default());
     Err(error)
+}
+
+/// What a request asks leave for.
+#[derive(Debug)]
+pub(crate) enum Asked<'a> {
+    /// To do something to what a path names.
+    Resource {
+        /// The verb.
+        verb: String,
+        /// The path, read.
+        path: &'a ResourcePath,
+    },
+    /// To ask for a path that is about no objects.
+    Path {
+        /// The method, in lower case.
+        verb: String,
+        /// The path.
+        path: &'a str,
+    },
+}
+
+impl Asked<'_> {
+    /// What is to be done.
+    pub(crate) fn verb(&self) -> &str {
+        match self {
+            Self::Resource { verb, .. } | Self::Path { verb, .. } => verb,
+        }
+    }
+
+    /// May the user do another thing to the same?
+    pub(crate) async fn allowed(
+        &self,
+        server: &ApiServer,
+        user: &User,
+        verb: &str,
+    ) -> Result<(), ApiError> {
+        match self {
+            Self::Resource { path, .. } => action(server, user, verb, path).await,
+            Self::Path { path, .. } => path_by(server, user, verb, path).await,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 use wk_api::ApiError;
 use wk_schema::{DecodeError, Message, Warning, decode, protobuf};
+use wk_yaml::Duplicate;
 
 use crate::options::FieldValidation;
 
@@ -64,6 +65,7 @@ pub(crate) fn decode_object(
     let bad = |error: DecodeError| {
         ApiError::bad_request(error.for_kind(version_of(expected.api_version), expected.kind))
     };
+    let mut duplicates = Vec::new();
     let (value, warnings) = match media_type {
         "" | "application/json" => {
             let (api_version, kind) = wk_schema::type_meta(bytes)
@@ -75,21 +77,23 @@ pub(crate) fn decode_object(
             }
         }
         "application/yaml" => {
-            let value = parse_yaml(bytes)?;
-            check_type_of(&value, expected)?;
+            let document = wk_yaml::first(bytes).map_err(|error| {
+                let (kind, shown) = (expected.kind, summary(bytes));
+                ApiError::bad_request(format!(
+                    "the object provided is unrecognized (must be of type {kind}): {error} ({shown})"
+                ))
+            })?;
+            check_type_of(&document.value, expected)?;
+            duplicates = document.duplicates;
             match expected.message {
-                // Once more, from the text: a parsed value has lost fields given twice.
-                Some(message) => {
-                    wk_schema::decode_from(serde_yaml::Deserializer::from_slice(bytes), message)
-                        .map_err(bad)?
-                }
-                None => (value, Vec::new()),
+                Some(message) => wk_schema::decode_value(document.value, message).map_err(bad)?,
+                None => (document.value, Vec::new()),
             }
         }
         "application/vnd.kubernetes.protobuf" => (from_protobuf(bytes, expected)?, Vec::new()),
         _ => return Err(unsupported()),
     };
-    Ok(Sent { value, warnings: judge(&warnings, expected, validation)? })
+    Ok(Sent { value, warnings: judge_all(&duplicates, &warnings, expected, validation)? })
 }
 
 /// Decodes what is parsed already: the outcome of a patch.
@@ -109,18 +113,39 @@ pub(crate) fn judge(
     expected: Expected<'_>,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
+    judge_all(&[], warnings, expected, validation)
+}
+
+/// As [`judge`], also of fields that were given twice in YAML.
+fn judge_all(
+    duplicates: &[Duplicate],
+    warnings: &[Warning],
+    expected: Expected<'_>,
+    validation: FieldValidation,
+) -> Result<Vec<String>, ApiError> {
+    let texts = warnings.iter().map(ToString::to_string);
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(warnings.iter().map(ToString::to_string).collect()),
-        FieldValidation::Strict if warnings.is_empty() => Ok(Vec::new()),
+        FieldValidation::Warn => {
+            Ok(duplicates.iter().map(ToString::to_string).chain(texts).collect())
+        }
+        FieldValidation::Strict if warnings.is_empty() && duplicates.is_empty() => Ok(Vec::new()),
         FieldValidation::Strict => {
             let (version, kind) = (version_of(expected.api_version), expected.kind);
+            let faults: Vec<String> = twice(duplicates).into_iter().chain(texts).collect();
             Err(ApiError::bad_request(format!(
-                "{kind} in version {version:?} cannot be handled as a {kind}: {}",
-                decode::strict_error(warnings)
+                "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding \
+                 error: {}",
+                faults.join(", ")
             )))
         }
     }
+}
+
+/// What Go's parser says of fields that were given twice.
+fn twice(duplicates: &[Duplicate]) -> Option<String> {
+    let lines: Vec<String> = duplicates.iter().map(|each| format!("  {each}")).collect();
+    (!lines.is_empty()).then(|| format!("yaml: unmarshal errors:\n{}", lines.join("\n")))
 }
 
 /// Decodes options and reviews, whose fields are not judged; `None` for an empty body.
@@ -149,9 +174,44 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
 
 /// Parses YAML, of which only what JSON has too.
 pub(crate) fn parse_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_yaml::from_slice(bytes).map_err(|error| {
-        ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}"))
-    })
+    let document = wk_yaml::first(bytes);
+    document
+        .map(|document| document.value)
+        .map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// Parses the YAML of a server-side apply, and what the client is to be warned of.
+pub(crate) fn parse_apply(
+    bytes: &[u8],
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), ApiError> {
+    let bad = |attempt: &str, error: &str| {
+        ApiError::bad_request(format!(
+            "error {attempt} YAML: error converting YAML to JSON: {error}"
+        ))
+    };
+    let document = wk_yaml::first(bytes).map_err(|error| bad("decoding", &error.to_string()))?;
+    let warnings = match (validation, twice(&document.duplicates)) {
+        (FieldValidation::Strict, Some(fault)) => return Err(bad("strict decoding", &fault)),
+        (FieldValidation::Warn, _) => document.duplicates.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    };
+    Ok((document.value, warnings))
+}
+
+/// The beginning of a body, as errors show it: digits of sixteen unless it may be JSON.
+fn summary(bytes: &[u8]) -> String {
+    const SHOWN: usize = 30;
+    let start = &bytes[..bytes.len().min(SHOWN)];
+    let more = if bytes.len() > SHOWN { " ..." } else { "" };
+    match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => {
+            let digits: Vec<String> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+            digits.concat() + more
+        }
+    }
 }
 
 fn from_protobuf(bytes: &[u8], expected: Expected<'_>) -> Result<Value, ApiError> {

@@ -106,9 +106,7 @@ pub(crate) fn write(
             Err(ApiError::not_acceptable(&["application/json", "application/yaml"]))
         }
         (Encoding::Json, _) => Ok(value.to_string().into()),
-        (Encoding::Yaml, _) => serde_yaml::to_string(value)
-            .map(Bytes::from)
-            .map_err(|error| ApiError::internal(error.to_string())),
+        (Encoding::Yaml, _) => Ok(wk_yaml::text(value).into()),
     }
 }
 

@@ -143,8 +143,9 @@ fn labels(
 async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target) -> Answer {
     let (mut parts, body) = request.into_parts();
     let user = authenticate(server, &parts, &target)?;
-    let user = impersonate::acting(server, user, &mut parts.headers).await?;
     let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let asked = asked(&parts.method, &target, &query);
+    let user = impersonate::acting(server, user, &mut parts.headers, &asked).await?;
     match target {
         Target::Path(path) => {
             authorize::path(server, &user, &parts.method, &path).await?;
@@ -157,10 +158,8 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
             connect::answer(server, parts, path, &user, query, body).await
         }
         Target::Resource(path) => {
-            let watching = path.watch || query.flag("watch") == Some(true);
             let named = !path.name.is_empty();
-            let verb = Verb::of(&parts.method, named, watching && path.subresource.is_empty());
-            let verb = verb.ok_or_else(not_allowed)?;
+            let verb = verb_of(&parts.method, &path, &query).ok_or_else(not_allowed)?;
             authorize::resource(server, &user, verb, &path).await?;
             let found = server.catalog.get(&path.group, &path.version, &path.resource);
             if let Some(kind) = reviews::kind(&path) {
@@ -210,6 +209,25 @@ async fn answer(server: &Arc<ApiServer>, request: Request<Body>, target: Target)
             } else {
                 subresources::answer(&call, body).await
             }
+        }
+    }
+}
+
+/// The verb of a request about objects.
+fn verb_of(method: &Method, path: &ResourcePath, query: &Query) -> Option<Verb> {
+    let watching = path.watch || query.flag("watch") == Some(true);
+    Verb::of(method, !path.name.is_empty(), watching && path.subresource.is_empty())
+}
+
+/// What a request asks leave for.
+fn asked<'a>(method: &Method, target: &'a Target, query: &Query) -> authorize::Asked<'a> {
+    let word = || method.as_str().to_lowercase();
+    match target {
+        Target::Path(path) => authorize::Asked::Path { verb: word(), path },
+        Target::Resource(path) => {
+            let verb = verb_of(method, path, query);
+            let verb = verb.map_or_else(word, |verb| verb.as_str().to_owned());
+            authorize::Asked::Resource { verb, path }
         }
     }
 }

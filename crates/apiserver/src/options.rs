@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use wk_api::{ApiError, Fault, FieldPath, FieldSelector, GroupKind, LabelSelector};
+use wk_api::{ApiError, Fault, FieldPath, FieldSelector, GroupKind, LabelSelector, names};
 
 use crate::catalog::Resource;
 use crate::object::Selection;
@@ -97,8 +97,7 @@ impl WriteOptions {
         if manager.len() > 128 {
             faults.push(Fault::too_long(&root.child("fieldManager"), 128));
         }
-        if let Some((at, odd)) = manager.char_indices().find(|(_, c)| c.is_control()) {
-            let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(odd));
+        for detail in names::printable(&manager) {
             faults.push(Fault::invalid(&root.child("fieldManager"), manager.as_str(), detail));
         }
         if !faults.is_empty() {

@@ -72,7 +72,10 @@ pub(crate) async fn remove(
                 return Ok(Removed::Kept(Written::Dry { value: new, created: false }));
             }
             match server.storage.delete(current.key(), current.revision).await {
-                Ok(revision) => return Ok(Removed::Gone { object: current, revision }),
+                Ok(revision) => {
+                    admission::release(server, resource, &current, None);
+                    return Ok(Removed::Gone { object: current, revision });
+                }
                 Err(Unwritten::Failed(error)) => return Err(error),
                 Err(Unwritten::Conflict) => continue,
             }

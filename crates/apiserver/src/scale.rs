@@ -124,9 +124,9 @@ fn scaled(call: &Call, old: &Value, scale: &Value) -> Result<Value, ApiError> {
 /// that conflicts with those who set it otherwise are found.
 async fn applied(call: &Call, bytes: &[u8], options: &WriteOptions) -> Answer {
     let manager = apply::manager(options)?;
-    let parsed = body::parse_yaml(bytes)?;
+    let (parsed, mut warnings) = body::parse_apply(bytes, options.validation)?;
     let (mut config, found) = body::decode_parsed(parsed, expected())?;
-    let warnings = body::judge(&found, expected(), options.validation)?;
+    warnings.extend(body::judge(&found, expected(), options.validation)?);
     apply::check_config(call, expected(), &mut config)?;
     let now = wk_api::rfc3339(Timestamp::now());
     let ignored = FieldSet::default();

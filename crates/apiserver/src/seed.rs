@@ -45,6 +45,7 @@ pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
     let namespace = well_known::DEFAULT_NAMESPACE;
     // Nothing depends on these to start, so that a fault in them is no reason not to.
     report(ensure(server, "", "v1", "services", namespace, service).await, "service");
+    report(range_of_services(server).await, "range of service addresses");
     let Some(advertise) = server.advertise else { return Ok(()) };
     let (ip, port) = (advertise.ip().to_string(), advertise.port());
     let endpoints = json!({
@@ -74,6 +75,49 @@ pub(crate) async fn seed(server: &ApiServer) -> Result<(), ApiError> {
     let slices = renew(server, "discovery.k8s.io", "v1", "endpointslices", slice).await;
     report(slices, "endpoint slice");
     Ok(())
+}
+
+/// Tells of the range that services get addresses from.
+async fn range_of_services(server: &ApiServer) -> Result<(), ApiError> {
+    let (group, version, plural) = ("networking.k8s.io", "v1", "servicecidrs");
+    let name = "kubernetes";
+    let range = json!({
+        "apiVersion": format!("{group}/{version}"),
+        "kind": "ServiceCIDR",
+        "metadata": {
+            "name": name,
+            "finalizers": ["networking.k8s.io/service-cidr-finalizer"],
+        },
+        "spec": {"cidrs": [server.cidr.to_string()]},
+    });
+    ensure(server, group, version, plural, "", range).await?;
+    let Some(resource) = server.catalog.get(group, version, plural) else { return Ok(()) };
+    let change = write::Change {
+        resource: &resource,
+        namespace: "",
+        name,
+        part: wk_resources::Update::Status,
+        dry_run: false,
+        user: None,
+        manager: MANAGER,
+    };
+    write::change(server, &change, |old| {
+        let mut value = old.clone();
+        let conditions = &old["status"]["conditions"];
+        let is_ready = |condition: &Value| condition["type"] == "Ready";
+        if !conditions.as_array().is_some_and(|all| all.iter().any(is_ready)) {
+            value["status"]["conditions"] = json!([{
+                "type": "Ready",
+                "status": "True",
+                "reason": "",
+                "message": "Kubernetes default Service CIDR is ready",
+                "lastTransitionTime": wk_api::rfc3339(jiff::Timestamp::now()),
+            }]);
+        }
+        Ok(write::Changed { value, conditional: false })
+    })
+    .await
+    .map(|_| ())
 }
 
 /// Makes what admission asks of every pod: a service account in the namespaces that are always

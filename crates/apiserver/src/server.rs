@@ -19,6 +19,7 @@ use crate::catalog::{Catalog, Resource};
 use crate::config::{BootstrapConfig, Config, Release, ServiceCidr};
 use crate::dialer::NodeDialer;
 use crate::housekeeping::Housekeeping;
+use crate::impersonate::LastModes;
 use crate::metrics::Metrics;
 use crate::openapi::Documents;
 use crate::services::Services;
@@ -60,6 +61,7 @@ pub struct ApiServer {
     pub(crate) openapi: Documents,
     pub(crate) housekeeping: Housekeeping,
     pub(crate) usage: usage::Nodes,
+    pub(crate) impersonation: LastModes,
     pub(crate) tasks: TaskGroup,
 }
 
@@ -113,6 +115,7 @@ impl ApiServer {
             openapi: Documents::default(),
             housekeeping: Housekeeping::default(),
             usage: usage::Nodes::default(),
+            impersonation: LastModes::default(),
             tasks: tasks.clone(),
             catalog,
         });

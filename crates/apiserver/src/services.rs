@@ -81,8 +81,28 @@ fn addresses(service: &Value) -> Vec<IpAddr> {
 }
 
 fn node_ports(service: &Value) -> Vec<u16> {
-    let ports = service["spec"]["ports"].as_array().into_iter().flatten();
-    ports.filter_map(|port| u16::try_from(port["nodePort"].as_u64()?).ok()).collect()
+    let spec = &service["spec"];
+    let ports = spec["ports"].as_array().into_iter().flatten().map(|port| &port["nodePort"]);
+    let all = ports.chain(std::iter::once(&spec["healthCheckNodePort"]));
+    all.filter_map(|port| u16::try_from(port.as_u64()?).ok()).collect()
+}
+
+/// How many places at the beginning of a range are left to those who choose for themselves: one of
+/// so many, within bounds.
+fn kept_places(size: u32, one_of: u32, most: u32) -> u32 {
+    const LEAST: u32 = 16;
+    if size <= LEAST { 0 } else { (size / one_of).clamp(LEAST, most) }
+}
+
+/// A free place in a range: at random first, so that one just freed is not given out again at once,
+/// and then the next free one. Places that are kept come last.
+fn choose(size: u32, kept: u32, is_free: impl Fn(u32) -> bool) -> Option<u32> {
+    let search = |from: u32, to: u32| {
+        let size = to.checked_sub(from).filter(|size| *size > 0)?;
+        let start = rand::rng().random_range(0..size);
+        (0..size).map(|step| from + (start + step) % size).find(|place| is_free(*place))
+    };
+    search(kept, size).or_else(|| search(0, kept))
 }
 
 /// An update that says nothing of what was allocated keeps it.
@@ -214,16 +234,14 @@ impl Services {
         }
     }
 
-    /// A free address: at random first, so that one just freed is not given out again at once, and
-    /// then the next free one.
     fn free(&self, taken: &Taken) -> Option<Ipv4Addr> {
         let size = self.cidr.size();
-        // The first one is kept for the service `kubernetes`.
-        let start = rand::rng().random_range(1..size);
-        (0..size)
-            .map(|step| self.cidr.nth((start + step) % size))
-            .filter(|address| *address != self.cidr.first())
-            .find(|address| !taken.addresses.contains_key(&IpAddr::V4(*address)))
+        let is_free = |place| {
+            let address = self.cidr.nth(place);
+            // The first one is kept for the service `kubernetes`.
+            address != self.cidr.first() && !taken.addresses.contains_key(&IpAddr::V4(address))
+        };
+        choose(size, kept_places(size, 16, 256), is_free).map(|place| self.cidr.nth(place))
     }
 
     /// Knows what is taken from the services that there are, until cancelled.
@@ -275,7 +293,8 @@ impl Services {
         snapshot.revision
     }
 
-    fn exchange(&self, key: &Arc<str>, before: Option<&Value>, now: Option<&Value>) {
+    /// Takes note of what became of one service: what it had and has no more is free for others.
+    pub(crate) fn exchange(&self, key: &Arc<str>, before: Option<&Value>, now: Option<&Value>) {
         let (kept_addresses, kept_ports) =
             now.map_or_else(Default::default, |now| (addresses(now), node_ports(now)));
         let mut taken = self.taken.lock();
@@ -292,11 +311,12 @@ impl Services {
                 }
             }
         }
+        // News may be old: what somebody else has by now stays theirs.
         for address in kept_addresses {
-            taken.addresses.insert(address, Arc::clone(key));
+            taken.addresses.entry(address).or_insert_with(|| Arc::clone(key));
         }
         for port in kept_ports {
-            taken.ports.insert(port, Arc::clone(key));
+            taken.ports.entry(port).or_insert_with(|| Arc::clone(key));
         }
     }
 }
@@ -308,45 +328,102 @@ fn reserve_ports(
     reserved: &mut Reserved<'_>,
     faults: &mut Vec<Fault>,
 ) {
-    if !matches!(kind_of(service), "NodePort" | "LoadBalancer") {
-        return;
-    }
+    let kind = kind_of(service).to_owned();
+    let spec = &mut service["spec"];
+    let mut ports = Ports { owner, taken, reserved, faults };
     let root = FieldPath::Root;
-    let list = root.child("spec.ports");
-    let count = NODE_PORTS.end() - NODE_PORTS.start() + 1;
-    for (index, port) in service["spec"]["ports"].as_array_mut().into_iter().flatten().enumerate() {
-        let asked = port["nodePort"].as_u64().unwrap_or(0);
-        let item = list.index(index);
-        let path = item.child("nodePort");
+    let path = root.child("spec");
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+        // Whoever brings the traffic to the pods some other way needs none but those asked for.
+        let only_asked =
+            kind == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"] == Value::Bool(false);
+        ports.of_service(&mut spec["ports"], only_asked, &path);
+    }
+    if kind == "LoadBalancer" && spec["externalTrafficPolicy"] == "Local" {
+        let path = path.child("healthCheckNodePort");
+        let asked = spec["healthCheckNodePort"].as_u64().unwrap_or(0);
         if asked == 0 {
-            let start = rand::rng().random_range(0..count);
-            let free = (0..count)
-                .map(|step| NODE_PORTS.start() + (start + step) % count)
-                .find(|port| !taken.ports.contains_key(port));
-            let Some(free) = free else {
-                faults.push(Fault::internal(&path, "failed to allocate a nodePort: range is full"));
-                continue;
-            };
-            port["nodePort"] = free.into();
-            taken.ports.insert(free, Arc::clone(owner));
-            reserved.ports.push(free);
-            continue;
+            if let Some(free) = ports.next(&path, "a HealthCheck NodePort") {
+                spec["healthCheckNodePort"] = free.into();
+            }
+        } else {
+            ports.take(asked, &path);
         }
+    }
+}
+
+/// Gives out ports of the nodes to one service.
+struct Ports<'a, 'b> {
+    owner: &'a Arc<str>,
+    taken: &'a mut Taken,
+    reserved: &'a mut Reserved<'b>,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Ports<'_, '_> {
+    fn of_service(&mut self, ports: &mut Value, only_asked: bool, path: &FieldPath<'_>) {
+        let list = path.child("ports");
+        let number = |port: &Value| port["port"].as_u64().unwrap_or(0);
+        let asked = |port: &Value| port["nodePort"].as_u64().unwrap_or(0);
+        let all = ports.as_array_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        // Ports of one number and several protocols share the port of the nodes.
+        let mut shared: BTreeMap<u64, u64> = BTreeMap::new();
+        for port in all.iter().filter(|port| asked(port) != 0) {
+            shared.entry(number(port)).or_insert_with(|| asked(port));
+        }
+        for (index, port) in all.iter_mut().enumerate() {
+            let item = list.index(index);
+            let path = item.child("nodePort");
+            if asked(port) != 0 {
+                self.take(asked(port), &path);
+                continue;
+            }
+            if only_asked {
+                continue;
+            }
+            if let Some(same) = shared.get(&number(port)) {
+                port["nodePort"] = (*same).into();
+            } else if let Some(free) = self.next(&path, "a nodePort") {
+                port["nodePort"] = free.into();
+                shared.insert(number(port), free.into());
+            }
+        }
+    }
+
+    fn next(&mut self, path: &FieldPath<'_>, what: &str) -> Option<u16> {
+        let (first, last) = (*NODE_PORTS.start(), *NODE_PORTS.end());
+        let size = u32::from(last - first) + 1;
+        // All places are within the range, which is one of ports.
+        let port = |place: u32| first + u16::try_from(place).unwrap_or(0);
+        let is_free = |place| !self.taken.ports.contains_key(&port(place));
+        let Some(place) = choose(size, kept_places(size, 32, 128), is_free) else {
+            let detail = format!("failed to allocate {what}: range is full");
+            self.faults.push(Fault::internal(path, detail));
+            return None;
+        };
+        self.hold(port(place));
+        Some(port(place))
+    }
+
+    fn take(&mut self, asked: u64, path: &FieldPath<'_>) {
         let number = u16::try_from(asked).unwrap_or(0);
-        match taken.ports.get(&number) {
-            Some(own) if own == owner => {}
+        match self.taken.ports.get(&number) {
+            Some(own) if own == self.owner => {}
             Some(_) => {
-                faults.push(Fault::invalid(&path, asked, "provided port is already allocated"));
+                let detail = "provided port is already allocated";
+                self.faults.push(Fault::invalid(path, asked, detail));
             }
             None if !NODE_PORTS.contains(&number) => {
                 let detail = "provided port is not in the valid range. The range of valid ports is \
                               30000-32767";
-                faults.push(Fault::invalid(&path, asked, detail));
+                self.faults.push(Fault::invalid(path, asked, detail));
             }
-            None => {
-                taken.ports.insert(number, Arc::clone(owner));
-                reserved.ports.push(number);
-            }
+            None => self.hold(number),
         }
+    }
+
+    fn hold(&mut self, port: u16) {
+        self.taken.ports.insert(port, Arc::clone(self.owner));
+        self.reserved.ports.push(port);
     }
 }

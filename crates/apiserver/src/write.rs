@@ -411,6 +411,7 @@ pub(crate) async fn store(
     }
     if deletion_is_over(&new) {
         let revision = server.storage.delete(current.key(), current.revision).await?;
+        admission::release(server, resource, current, None);
         let last = resource.shelf.read(Arc::clone(current.key()), json, revision);
         return last.map(|object| Written::Updated(Arc::new(object))).map_err(|damaged| {
             Unwritten::Failed(ApiError::internal(crate::error::chain(&damaged)))
@@ -421,6 +422,7 @@ pub(crate) async fn store(
     if let Ok(object) = &updated {
         server.admission.wrote(resource, Some(current), object);
         reserved.keep();
+        admission::release(server, resource, current, Some(object));
     }
     updated.map(Written::Updated)
 }

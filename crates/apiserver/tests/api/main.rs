@@ -20,6 +20,7 @@ mod pods;
 mod quotas;
 mod representations;
 mod scale;
+mod services;
 mod tokens;
 mod usage;
 mod verbs;

@@ -114,3 +114,57 @@ async fn names_of_managers_are_printable_and_short() {
         assert_eq!(status["details"]["causes"][0]["field"], "fieldManager");
     }
 }
+
+/// What a write makes of owners that a client gives.
+async fn owners_after(cluster: &Cluster, fields: Value) -> (u16, Value) {
+    let patch = json!({"metadata": {"managedFields": fields}}).to_string();
+    let path = format!("{MAPS}/a");
+    let answer = cluster.raw("PATCH", &path, "application/merge-patch+json", patch).await;
+    let mut object = answer.json();
+    let found = match answer.code {
+        200 => object["metadata"]["managedFields"].take(),
+        _ => object["message"].take(),
+    };
+    (answer.code, found)
+}
+
+#[tokio::test]
+async fn owners_that_cannot_be_read_leave_those_that_are_there() {
+    let cluster = Cluster::start().await;
+    let made = cluster.create(&format!("{MAPS}?fieldManager=maker"), map("a", "1")).await;
+    let own = &made["metadata"]["managedFields"];
+    assert_eq!(own[0]["manager"], "maker");
+    let entry = |change: Value| {
+        let mut entry = own[0].clone();
+        for (key, value) in change.as_object().unwrap() {
+            entry[key] = value.clone();
+        }
+        json!([entry])
+    };
+    for bad in [
+        json!([]),
+        Value::Null,
+        entry(json!({"operation": "Look"})),
+        entry(json!({"apiVersion": ""})),
+        entry(json!({"fieldsType": ""})),
+        entry(json!({"fieldsType": "FieldsV2"})),
+        entry(json!({"fieldsV1": {"x:data": {}}})),
+        entry(json!({"fieldsV1": {"f:data": 1}})),
+    ] {
+        assert_eq!(owners_after(&cluster, bad.clone()).await, (200, own.clone()), "{bad}");
+    }
+    let renamed = entry(json!({"manager": "other"}));
+    assert_eq!(owners_after(&cluster, renamed.clone()).await, (200, renamed));
+    let (code, message) = owners_after(&cluster, entry(json!({"manager": "x".repeat(129)}))).await;
+    assert_eq!(
+        (code, message.as_str()),
+        (
+            422,
+            Some(
+                "ConfigMap \"a\" is invalid: metadata.managedFields[0].manager: Too long: may not \
+                 be more than 128 bytes"
+            )
+        )
+    );
+    assert_eq!(owners_after(&cluster, json!([{}])).await, (200, Value::Null));
+}

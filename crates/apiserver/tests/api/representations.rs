@@ -17,6 +17,10 @@ async fn bodies_may_be_protobuf_or_yaml() {
     let yaml = "kind: ConfigMap\nmetadata:\n  name: b\ndata:\n  key: \"2\"\n";
     let answer = cluster.raw("POST", MAPS, "application/yaml", yaml).await;
     assert_eq!(answer.json()["data"]["key"], "2");
+    // Scalars are those of YAML 1.1, as in Kubernetes.
+    let yaml = "metadata: {name: c}\ndata: {key: '0644'}\nimmutable: yes\n";
+    let made = cluster.raw("POST", MAPS, "application/yaml", yaml).await.json();
+    assert_eq!((&made["data"]["key"], &made["immutable"]), (&json!("0644"), &json!(true)));
     let answer = cluster.accept(&format!("{MAPS}/a"), PROTOBUF).await;
     let unknown = protobuf::open(&answer.bytes).unwrap();
     let read = protobuf::read_object(&unknown, message).unwrap();
