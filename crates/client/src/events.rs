@@ -18,7 +18,7 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::Patch;
 use kube::{Api, Client, Resource};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 use wk_api::well_known::DEFAULT_NAMESPACE;
 use wk_process::TaskGroup;
 
-use crate::error_chain;
+use crate::{brief, error_chain};
 use correlate::{Correlator, Sighting};
 use pace::Pace;
 
@@ -257,15 +257,15 @@ impl Writer {
             if let Some(news) = &sighting.news {
                 patch["message"] = json!(news);
             }
-            let params = PatchParams::default();
-            match api.patch(&sighting.event_name, &params, &Patch::Merge(&patch)).await {
+            let patch = Patch::Merge(&patch);
+            match brief::patch(api.clone(), &sighting.event_name, &patch).await {
                 // Expired or deleted meanwhile: it is made anew.
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 other => return other.map(drop),
             }
         }
         let event = self.event(subject, sighting, namespace);
-        match api.create(&PostParams::default(), &event).await {
+        match brief::create(api, &event).await {
             // An attempt whose answer was lost has written it.
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
             other => other.map(drop),

@@ -20,7 +20,7 @@ use wk_api::names::NamespacedName;
 use wk_process::TaskGroup;
 
 use crate::error_chain;
-use crate::watching::{Decode, watch};
+use crate::watching::{Decode, Unread, unread};
 use cache::Cache;
 pub use changes::Changes;
 use pauses::Pauses;
@@ -90,7 +90,9 @@ impl<T: Send + Sync + 'static> Informer<T> {
     where
         K: Decode,
     {
-        Self::fed(K::plural(&()).into_owned(), watch(api, config), group, project)
+        Self::fed(K::plural(&()).into_owned(), unread(api, config), group, move |object: Unread| {
+            Ok(project(object.read()?))
+        })
     }
 
     /// [`Informer::projected`] for kinds that are known only at run time; `plural` is for the log.
@@ -105,14 +107,14 @@ impl<T: Send + Sync + 'static> Informer<T> {
         K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
     {
         let events = watcher::watcher(api, config.streaming_lists());
-        Self::fed(plural, events, group, project)
+        Self::fed(plural, events, group, move |object| Ok(project(object)))
     }
 
     fn fed<K: Resource + Send + 'static>(
         plural: String,
         events: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
         group: &TaskGroup,
-        project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
+        project: impl Fn(K) -> watcher::Result<Option<T>> + Send + Sync + 'static,
     ) -> Self {
         let informer = Self::unfed();
         let shared = Arc::clone(&informer.shared);
@@ -125,8 +127,8 @@ impl<T: Send + Sync + 'static> Informer<T> {
                     () = token.cancelled() => return Ok(()),
                     event = stream.next() => event,
                 };
-                match event {
-                    Some(Ok(event)) => shared.apply(event, &project),
+                match event.map(|event| shared.apply(event?, &project)) {
+                    Some(Ok(())) => {}
                     Some(Err(error)) if is_expected(&error) => {
                         debug!(kind = %plural, error = error_chain(&error), "watch starts over");
                     }
@@ -268,7 +270,15 @@ impl<T: Send + Sync + 'static> Informer<T> {
 }
 
 impl<T> Shared<T> {
-    fn apply<K: Resource>(&self, event: Event<K>, project: &impl Fn(K) -> Option<T>) {
+    /// Takes over what a watch tells.
+    ///
+    /// # Errors
+    /// If the object cannot be read; it stays as it was.
+    fn apply<K: Resource>(
+        &self,
+        event: Event<K>,
+        project: &impl Fn(K) -> watcher::Result<Option<T>>,
+    ) -> watcher::Result<()> {
         match event {
             Event::Init => {
                 self.progress.list_begins();
@@ -277,7 +287,7 @@ impl<T> Shared<T> {
             Event::InitApply(object) => {
                 let (key, revision) = (key_of(&object), revision_of(&object));
                 self.progress.listed(revision);
-                if let Some(object) = project(object) {
+                if let Some(object) = project(object)? {
                     self.cache.write().listed(key, revision, object);
                 }
             }
@@ -290,7 +300,7 @@ impl<T> Shared<T> {
             }
             Event::Apply(object) => {
                 let (key, revision) = (key_of(&object), revision_of(&object));
-                let object = project(object);
+                let object = project(object)?;
                 let is_change = self.cache.write().put_at(key.clone(), revision, object);
                 self.changed(&key, is_change, revision);
             }
@@ -300,6 +310,7 @@ impl<T> Shared<T> {
                 self.changed(&key, is_change, revision);
             }
         }
+        Ok(())
     }
 
     fn changed(&self, key: &NamespacedName, is_change: bool, revision: u64) {

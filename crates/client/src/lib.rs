@@ -10,6 +10,7 @@
 //! - Every queue is bounded: by the number of objects (keys coalesce) or by a constant.
 
 pub mod backoff;
+pub mod brief;
 pub mod connect;
 pub mod events;
 pub mod informer;

@@ -28,12 +28,21 @@ pub trait Decode: Resource<DynamicType = ()> + Sized + Send + 'static {
     fn decode(json: &str) -> Result<Self, serde_json::Error>;
 }
 
-/// An object as the server sent it.
+/// An object as the server sent it, but for `managedFields`: no component reads those, and they would
+/// take as long to read as the rest.
 #[derive(Clone)]
-struct Unread {
+pub(crate) struct Unread {
     /// Only what places it: name, namespace and version.
     meta: ObjectMeta,
-    json: Box<RawValue>,
+    json: Box<str>,
+}
+
+impl Unread {
+    /// Reads it.
+    pub(crate) fn read<K: Decode>(&self) -> watcher::Result<K> {
+        K::decode(&self.json)
+            .map_err(|error| watcher::Error::WatchFailed(kube::Error::SerdeError(error)))
+    }
 }
 
 impl fmt::Debug for Unread {
@@ -43,27 +52,37 @@ impl fmt::Debug for Unread {
 }
 
 #[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    metadata: Place,
+struct Head<'a> {
+    #[serde(borrow, default)]
+    metadata: Place<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct Place<'a> {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
+    #[serde(borrow)]
+    managed_fields: Option<&'a RawValue>,
 }
 
 impl<'de> Deserialize<'de> for Unread {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        let head: Head = serde_json::from_str(json.get()).map_err(serde::de::Error::custom)?;
-        let Place { name, namespace, resource_version } = head.metadata;
+        let head: Head<'_> = serde_json::from_str(json.get()).map_err(serde::de::Error::custom)?;
+        let Place { name, namespace, resource_version, managed_fields } = head.metadata;
+        let rest = managed_fields.and_then(|part| without(json.get(), part.get()));
         let meta = ObjectMeta { name, namespace, resource_version, ..ObjectMeta::default() };
-        Ok(Self { meta, json })
+        Ok(Self { meta, json: rest.unwrap_or_else(|| json.into()) })
     }
+}
+
+/// A text with `null` in place of a `part` of it, which must be a slice of it.
+fn without(text: &str, part: &str) -> Option<Box<str>> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let (before, after) = (text.get(..start)?, text.get(start + part.len()..)?);
+    Some([before, "null", after].concat().into())
 }
 
 impl Resource for Unread {
@@ -106,6 +125,14 @@ pub fn watch<K: Decode>(
     api: Api<K>,
     config: watcher::Config,
 ) -> impl Stream<Item = watcher::Result<Event<K>>> + Send {
+    unread(api, config).map(|event| read(event?))
+}
+
+/// The same, with objects that nobody has read yet.
+pub(crate) fn unread<K: Decode>(
+    api: Api<K>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<Event<Unread>>> + Send + 'static {
     let resource = ApiResource::erase::<K>(&());
     let namespace = api.namespace().map(str::to_owned);
     let client = api.into_client();
@@ -113,20 +140,16 @@ pub fn watch<K: Decode>(
         Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    watcher::watcher(api, config.streaming_lists()).map(|event| read(event?))
+    watcher::watcher(api, config.streaming_lists())
 }
 
 fn read<K: Decode>(event: Event<Unread>) -> watcher::Result<Event<K>> {
-    let decode = |object: Unread| {
-        K::decode(object.json.get())
-            .map_err(|error| watcher::Error::WatchFailed(kube::Error::SerdeError(error)))
-    };
     Ok(match event {
         Event::Init => Event::Init,
-        Event::InitApply(object) => Event::InitApply(decode(object)?),
+        Event::InitApply(object) => Event::InitApply(object.read()?),
         Event::InitDone => Event::InitDone,
-        Event::Apply(object) => Event::Apply(decode(object)?),
-        Event::Delete(object) => Event::Delete(decode(object)?),
+        Event::Apply(object) => Event::Apply(object.read()?),
+        Event::Delete(object) => Event::Delete(object.read()?),
     })
 }
 
@@ -177,6 +200,18 @@ mod tests {
         };
         assert_eq!(read.data.unwrap()["e"], "f");
         assert_eq!(read.metadata.labels.unwrap()["c"], "d");
+    }
+
+    #[test]
+    fn managed_fields_are_left_out_and_nothing_else() {
+        let text = r#"{"metadata":{"managedFields":[{"manager":"x","fieldsV1":{"f:a":{}}}],
+            "name":"a","labels":{"managedFields":"kept"}},"data":{"e":"f"}}"#;
+        let unread: Unread = serde_json::from_str(text).unwrap();
+        assert!(!unread.json.contains("fieldsV1"), "{}", unread.json);
+        let read: ConfigMap = unread.read().unwrap();
+        assert_eq!(read.metadata.managed_fields, None, "none, and not an empty list");
+        assert_eq!(read.metadata.labels.unwrap()["managedFields"], "kept");
+        assert_eq!(read.data.unwrap()["e"], "f");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PostParams, Preconditions};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use parking_lot::Mutex;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info};
 use wk_api::names::NamespacedName;
 use wk_api::well_known::NODE_LEASE_NAMESPACE;
-use wk_client::{Backoff, Informer, Outcome, WorkQueue};
+use wk_client::{Backoff, Informer, Outcome, WorkQueue, brief};
 use wk_process::TaskGroup;
 
 use crate::SIMULATOR_LABEL;
@@ -234,7 +234,7 @@ impl Fleet {
     ) -> Result<(), kube::Error> {
         let patch = object::status_patch(&self.config, index, is_change, Timestamp::now());
         let api = Api::<Node>::all(self.client.clone());
-        match api.patch_status(name, &PatchParams::default(), &Patch::Strategic(patch)).await {
+        match brief::patch_status(api, name, &Patch::Strategic(patch)).await {
             // The watch will say that it is gone.
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             other => drop(other?),
@@ -252,7 +252,7 @@ impl Fleet {
         let name = self.config.node_name(index);
         let now = Timestamp::now();
         let patch = Patch::Merge(object::renewal(&self.config, &name, now));
-        match api.patch(&name, &PatchParams::default(), &patch).await {
+        match brief::patch(api.clone(), &name, &patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {
                 let lease = object::lease(&self.config, &name, uid, now);
                 api.create(&PostParams::default(), &lease).await?;

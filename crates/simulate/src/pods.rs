@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, Preconditions};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::debug;
 use wk_api::names::NamespacedName;
-use wk_client::{Backoff, Informer, Outcome, WorkQueue};
+use wk_client::{Backoff, Informer, Outcome, WorkQueue, brief};
 use wk_process::TaskGroup;
 
 use crate::fleet::Fleet;
@@ -100,9 +100,8 @@ impl Pods {
             Step::BackOff { restarts, pause } => backing_off(&pod, restarts, pause, now),
             Step::End { code } => ended(&pod, code, now),
         };
-        let params = PatchParams::default();
-        let written =
-            self.api(key).patch_status(&key.name, &params, &Patch::Strategic(patch)).await;
+        let patch = Patch::Strategic(patch);
+        let written = brief::patch_status(self.api(key), &key.name, &patch).await;
         match (written, step) {
             // The last word is said: the object need not come back first.
             (Ok(_), Step::End { .. }) if pod.ending.is_some() => self.delete(key, &pod).await,

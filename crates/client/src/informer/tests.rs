@@ -19,7 +19,7 @@ fn names(informer: &Informer<ConfigMap>) -> Vec<String> {
 #[track_caller]
 fn apply(informer: &Informer<ConfigMap>, events: impl IntoIterator<Item = Event<ConfigMap>>) {
     for event in events {
-        informer.shared.apply(event, &Some);
+        informer.shared.apply(event, &|map| Ok(Some(map))).unwrap();
     }
 }
 

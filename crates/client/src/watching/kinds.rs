@@ -12,7 +12,9 @@ use k8s_openapi::api::core::v1::{
     ReplicationController, ResourceQuota, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 
 use super::Decode;
@@ -32,6 +34,7 @@ decode!(
     CSINode,
     CSIStorageCapacity,
     CertificateSigningRequest,
+    ClusterRole,
     ConfigMap,
     ControllerRevision,
     CronJob,
@@ -52,6 +55,7 @@ decode!(
     ReplicaSet,
     ReplicationController,
     ResourceQuota,
+    RuntimeClass,
     Secret,
     Service,
     ServiceAccount,
