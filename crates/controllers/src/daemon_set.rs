@@ -227,7 +227,7 @@ impl Context {
         }
         let new = |node: &String| pods::pod(&self.pods, &set.metadata, &spec.template, hash, node);
         let new: Vec<_> = plan.create.iter().map(new).collect();
-        let made = self.pods.create_all(&set.metadata, new).await;
+        let made = self.pods.create_all(&set.metadata, new, 0).await;
         let gone = self.pods.delete_all(&set.metadata, &plan.delete).await;
         made.and(gone)
     }

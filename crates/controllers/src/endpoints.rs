@@ -3,6 +3,7 @@
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/>
 
+mod mirror;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,8 +48,14 @@ struct Context<T> {
     events: EventRecorder,
 }
 
-/// Starts both controllers.
-pub(crate) fn run(watching: &Client, slices: Client, endpoints: Client, shell: &Shell) {
+/// Starts the three controllers.
+pub(crate) fn run(
+    watching: &Client,
+    slices: Client,
+    endpoints: Client,
+    mirror: Client,
+    shell: &Shell,
+) {
     let services = Arc::new(Services {
         known: selecting(watching, &shell.group, |service: &Service| {
             let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
@@ -93,6 +100,7 @@ pub(crate) fn run(watching: &Client, slices: Client, endpoints: Client, shell: &
         watcher::Config::default(),
         &shell.group,
     );
+    mirror::run(watching, mirror, &services, cache.clone(), shell);
     let queue = to_endpoints.clone();
     cache.on_change(move |key| queue.add(key.clone()));
     let context = Context::new(endpoints, &services, cache, "endpoint-controller", shell);

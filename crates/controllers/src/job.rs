@@ -197,7 +197,7 @@ impl Context {
         let deleted = self.pods.delete_all(&job.metadata, &delete).await;
         let wanted = i32::try_from(create.len()).unwrap_or(0);
         let new: Vec<_> = create.iter().filter_map(|new| pods::pod(&self.pods, job, new)).collect();
-        let created = self.pods.create_all(&job.metadata, new).await;
+        let created = self.pods.create_all(&job.metadata, new, 0).await;
         if created.is_err() {
             // How many there are shows the next look.
             let active = status.active.unwrap_or(0) - wanted;

@@ -11,6 +11,7 @@
 mod amount;
 mod certificates;
 mod claims;
+mod cluster_role;
 mod cron_job;
 mod daemon_set;
 mod deployment;
@@ -32,9 +33,11 @@ mod pod_control;
 mod pod_gc;
 mod replica_set;
 mod resource_quota;
+mod rest;
 mod revisions;
 mod root_ca;
 mod service_account;
+mod service_account_token;
 mod stateful_set;
 mod storage_protection;
 mod taint_eviction;
@@ -136,8 +139,12 @@ impl Controllers {
         daemon_set::run(&watching, client("daemon-set"), revisions, &shell);
         disruption::run(&watching, client("disruption"), scaled, &shell);
         let (slices, older) = (client("endpointslice"), client("endpoint"));
-        endpoints::run(&watching, slices, older, &shell);
-        service_account::run(client("service-account"), &shell);
+        endpoints::run(&watching, slices, older, client("endpointslicemirroring"), &shell);
+        let accounts = service_account::watch(&watching, &shell);
+        let ca = config.ca_pem.clone();
+        service_account_token::run(watching.clone(), ca, accounts.clone(), &shell);
+        service_account::run(client("service-account"), accounts, &shell);
+        cluster_role::run(client("clusterrole-aggregation"), &shell);
         root_ca::run(client("root-ca-certificate-publisher"), config.ca_pem, &shell);
         if let Some(range) = config.cluster_cidr {
             node_ipam::run(client("node-ipam"), range, config.node_mask, &shell);

@@ -7,17 +7,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tracing::debug;
 use wk_api::LabelSelector;
 use wk_api::names::{NamespacedName, Uid};
-use wk_client::{EventRecorder, EventType, Outcome, error_chain};
+use wk_client::{EventRecorder, EventType, Outcome, brief, error_chain};
 
 use crate::claims::{Claim, Claimant, adopt, release};
 use crate::expectations::Expectations;
@@ -25,9 +27,14 @@ use crate::meta::OwnerKind;
 use crate::watched::{PodView, Watched};
 use crate::{CONFLICT_DELAY, is_gone};
 
-/// The first batch of new pods; each further one is twice as large, as long as nothing fails. A
-/// template that the server refuses costs one request and not hundreds.
-const FIRST_BATCH: usize = 1;
+/// How many new pods are asked for at a time at first; it is one more with each that is made, which
+/// doubles them with each round of answers. A template that the server refuses costs one request and
+/// not hundreds.
+const FIRST: usize = 1;
+/// How many at a time if the template has been good for as many and more before.
+const TRUSTED: usize = 64;
+/// The most at a time: the server writes this many together, and more would only wait.
+const MOST: usize = 256;
 /// The most bytes of a name from which pods' names are made.
 const PREFIX_MAX: usize = 247;
 
@@ -71,11 +78,11 @@ impl PodControl {
     pub(crate) async fn create(&self, owner: &ObjectMeta, pod: Pod) -> Result<(), kube::Error> {
         let key = NamespacedName::of(owner);
         let api = self.api(key.namespace.as_deref().unwrap_or_default());
-        match api.create(&PostParams::default(), &pod).await {
+        match brief::create(api, &pod).await {
             Ok(pod) => {
-                let version = pod.metadata.resource_version.as_deref();
+                let version = pod.resource_version.as_deref();
                 self.expectations.expect(&key, self.watched.pods.mark(version));
-                let name = pod.metadata.name.unwrap_or_default();
+                let name = pod.name;
                 self.say(
                     owner,
                     EventType::Normal,
@@ -106,15 +113,18 @@ impl PodControl {
         }
     }
 
-    /// Makes pods in growing batches until one fails; the first error is returned.
+    /// Makes pods, more and more at a time, until one fails; the first error is returned. `proven` is
+    /// how many have been made from the template, if none was refused lately.
     ///
     /// To be called only where [`PodControl::look_again`] says nothing against it.
     pub(crate) async fn create_all(
         &self,
         owner: &ObjectMeta,
         pods: impl IntoIterator<Item = Pod>,
+        proven: usize,
     ) -> Result<(), kube::Error> {
-        slow_start(pods, |pod| self.create(owner, pod)).await
+        let first = proven.clamp(FIRST, TRUSTED);
+        slow_start(pods, first, |pod| self.create(owner, pod)).await
     }
 
     /// `None` if the cache shows the pods of `owner` as the server has them, as far as it is about how
@@ -292,24 +302,27 @@ pub(crate) fn message(error: &kube::Error) -> String {
     }
 }
 
-/// Does `work` for all items in batches that double, and stops after a batch in which one failed.
+/// Does `work` for all items, for `first` of them at a time to begin with and one more with each that is
+/// done. After a failure nothing new is begun; the first error is returned when the rest has ended.
 pub(crate) async fn slow_start<T, F, Fut>(
     items: impl IntoIterator<Item = T>,
+    first: usize,
     work: F,
 ) -> Result<(), kube::Error>
 where
     F: Fn(T) -> Fut,
     Fut: Future<Output = Result<(), kube::Error>>,
 {
-    let mut items = items.into_iter();
-    let mut size = FIRST_BATCH;
+    let (mut items, mut at_once) = (items.into_iter(), first);
+    let (mut working, mut failed) = (FuturesUnordered::new(), None);
     loop {
-        let batch: Vec<_> = items.by_ref().take(size).map(&work).collect();
-        if batch.is_empty() {
-            return Ok(());
+        let free = if failed.is_none() { at_once.saturating_sub(working.len()) } else { 0 };
+        working.extend(items.by_ref().take(free).map(&work));
+        match working.next().await {
+            Some(Ok(())) => at_once = (at_once + 1).min(MOST),
+            Some(Err(error)) => drop(failed.get_or_insert(error)),
+            None => return failed.map_or(Ok(()), Err),
         }
-        join_all(batch).await.into_iter().collect::<Result<(), _>>()?;
-        size *= 2;
     }
 }
 
@@ -319,17 +332,41 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_refused_template_costs_few_requests() {
-        let tried = Mutex::new(Vec::new());
-        let result = slow_start(0..100, |item| {
+    /// The items that are tried if all from `bad` on fail, and the most at a time.
+    async fn tried(count: usize, first: usize, bad: usize) -> (Vec<usize>, usize, bool) {
+        let (tried, at_once) = (Mutex::new(Vec::new()), Mutex::new((0_usize, 0_usize)));
+        let result = slow_start(0..count, first, |item| {
             tried.lock().push(item);
+            let (tried, at_once) = (&tried, &at_once);
             async move {
-                if item < 3 { Ok(()) } else { Err(kube::Error::LinesCodecMaxLineLengthExceeded) }
+                let _both = (tried, {
+                    let mut at_once = at_once.lock();
+                    at_once.0 += 1;
+                    at_once.1 = at_once.1.max(at_once.0);
+                });
+                // All that were begun together have begun before one of them ends.
+                tokio::task::yield_now().await;
+                at_once.lock().0 -= 1;
+                if item < bad { Ok(()) } else { Err(kube::Error::LinesCodecMaxLineLengthExceeded) }
             }
         })
         .await;
-        assert!(result.is_err());
-        assert_eq!(*tried.lock(), [0, 1, 2, 3, 4, 5, 6], "batches of 1, 2 and 4");
+        let most = at_once.lock().1;
+        (tried.into_inner(), most, result.is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_refused_template_costs_few_requests() {
+        assert_eq!(tried(100, 1, 0).await.0, [0]);
+        let (tried, _, is_fine) = tried(100, 1, 3).await;
+        assert!(tried.len() <= 8 && !is_fine, "{tried:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_good_is_done_ever_more_at_a_time() {
+        let (all, most, is_fine) = tried(1000, 1, 1000).await;
+        assert!(is_fine && all.len() == 1000);
+        assert!(most > 100 && most <= MOST, "{most}");
+        assert_eq!(tried(10, 8, 10).await.1, 8);
     }
 }

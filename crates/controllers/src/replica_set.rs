@@ -13,6 +13,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 use k8s_openapi::api::core::v1::ReplicationController;
 use kube::api::PostParams;
 use kube::{Api, Client};
+use tokio::time::Instant;
 use wk_api::LabelSelector;
 use wk_api::names::{NamespacedName, Uid};
 use wk_client::{EventRecorder, Informer, Outcome, WorkQueue};
@@ -20,6 +21,7 @@ use wk_client::{EventRecorder, Informer, Outcome, WorkQueue};
 use crate::claims::{Claimant, written};
 use crate::expectations::Expectations;
 use crate::pod_control::{PodControl, message};
+use crate::rest::Rest;
 use crate::wake::wake;
 use crate::watched::{PodView, Selecting, Watched, selecting};
 use crate::{Shell, conflict_is_later};
@@ -29,6 +31,7 @@ use plan::{Step, next_available, plan, status};
 struct Context<K> {
     sets: Informer<Selecting<K>>,
     pods: PodControl,
+    rest: Rest,
 }
 
 /// Watches all replication controllers.
@@ -66,7 +69,7 @@ fn start<K: SetKind>(client: Client, name: &str, sets: &Informer<Selecting<K>>, 
         finalizer: None,
     };
     let queue = WorkQueue::<NamespacedName>::default();
-    let context = Arc::new(Context { sets: sets.clone(), pods });
+    let context = Arc::new(Context { sets: sets.clone(), pods, rest: Rest::default() });
     wake(K::KIND, sets, &shell.watched, &queue);
     shell.run(name, &queue, 8, move |key| {
         let context = Arc::clone(&context);
@@ -79,10 +82,14 @@ impl<K: SetKind> Context<K> {
         self.sets.ready().await;
         let Some(seen) = self.sets.get(key) else {
             self.pods.expectations.forget(key);
+            self.rest.forget(key);
             return Ok(Outcome::Done);
         };
         if let Some(later) = self.pods.expectations.unseen(key) {
             return Ok(later);
+        }
+        if let Some(left) = self.rest.left(key) {
+            return Ok(Outcome::After(left));
         }
         let owner = seen.object.meta();
         let api = Api::<K>::namespaced(
@@ -90,6 +97,7 @@ impl<K: SetKind> Context<K> {
             key.namespace.as_deref().unwrap_or_default(),
         );
         let claimant = Claimant::of(owner, &seen.selector);
+        let begun = Instant::now();
         let Some(pods) = self.pods.claim::<K>(owner, claimant).await? else {
             return Ok(Outcome::Done);
         };
@@ -98,12 +106,13 @@ impl<K: SetKind> Context<K> {
         let now = Timestamp::now();
         let step =
             if claimant.is_terminating { Step::Nothing } else { self.step(&set, &pods, now) };
+        self.rest.after(key, begun.elapsed());
         if !matches!(step, Step::Nothing)
             && let Some(again) = self.pods.look_again(owner, &seen.selector).await?
         {
             return Ok(again);
         }
-        let managed = self.carry_out(&set, step).await;
+        let managed = self.carry_out(&set, step, pods.len()).await;
         let failure = managed.as_ref().err().map(|(reason, error)| (*reason, message(error)));
         let mut status = status(&set, &pods, failure, now);
         if !K::COUNTS_TERMINATING {
@@ -130,6 +139,7 @@ impl<K: SetKind> Context<K> {
         &self,
         set: &ReplicaSet,
         step: Step,
+        there: usize,
     ) -> Result<(), (&'static str, kube::Error)> {
         match step {
             Step::Nothing => Ok(()),
@@ -137,7 +147,8 @@ impl<K: SetKind> Context<K> {
                 let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
                 let Some(template) = template else { return Ok(()) };
                 let pods = (0..count).map(|_| self.pods.pod(&set.metadata, template));
-                let made = self.pods.create_all(&set.metadata, pods).await;
+                let proven = if plan::has_failed(set) { 0 } else { there };
+                let made = self.pods.create_all(&set.metadata, pods, proven).await;
                 made.map_err(|error| ("FailedCreate", error))
             }
             Step::Delete(pods) => {

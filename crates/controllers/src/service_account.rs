@@ -16,20 +16,38 @@ use wk_client::{Informer, Outcome, WorkQueue};
 use crate::{Shell, unless_gone};
 use plan::plan;
 
-pub(crate) fn run(client: Client, shell: &Shell) {
-    let only =
-        watcher::Config::default().fields(&format!("metadata.name={DEFAULT_SERVICE_ACCOUNT}"));
-    let accounts = Informer::projected(
-        Api::<ServiceAccount>::all(client.clone()),
-        only,
+/// An account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AccountView {
+    pub(crate) uid: String,
+}
+
+impl AccountView {
+    pub(crate) fn of(account: &ServiceAccount) -> Self {
+        Self { uid: account.metadata.uid.clone().unwrap_or_default() }
+    }
+}
+
+/// All accounts.
+pub(crate) fn watch(watching: &Client, shell: &Shell) -> Informer<AccountView> {
+    Informer::projected(
+        Api::<ServiceAccount>::all(watching.clone()),
+        watcher::Config::default(),
         &shell.group,
-        |account| (account.metadata.name.as_deref() == Some(DEFAULT_SERVICE_ACCOUNT)).then_some(()),
-    );
+        |account| Some(AccountView::of(&account)),
+    )
+}
+
+pub(crate) fn run(client: Client, accounts: Informer<AccountView>, shell: &Shell) {
     let queue = WorkQueue::<String>::default();
     let from_namespace = queue.clone();
     shell.watched.namespaces.on_change(move |key| from_namespace.add(key.name.clone()));
     let from_account = queue.clone();
-    accounts.on_change(move |key| from_account.add(key.namespace.clone().unwrap_or_default()));
+    accounts.on_change(move |key| {
+        if key.name == DEFAULT_SERVICE_ACCOUNT {
+            from_account.add(key.namespace.clone().unwrap_or_default());
+        }
+    });
     let watched = Arc::clone(&shell.watched);
     shell.run("service-account", &queue, 8, move |namespace| {
         let (client, accounts, watched) = (client.clone(), accounts.clone(), Arc::clone(&watched));

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+#[path = "in_process/access.rs"]
+mod access;
 #[path = "in_process/certificates.rs"]
 mod certificates;
 #[path = "in_process/daemons.rs"]
@@ -14,6 +16,8 @@ mod failing;
 mod faults;
 #[path = "in_process/garbage.rs"]
 mod garbage;
+#[path = "in_process/mirrors.rs"]
+mod mirrors;
 #[path = "in_process/mix.rs"]
 mod mix;
 #[path = "in_process/policy.rs"]

@@ -1,5 +1,6 @@
 //! Where the pods of a service are reached, in both forms in which clients ask for it.
 
+mod mirrored;
 mod slices;
 mod subsets;
 
@@ -12,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::meta::OwnerKind;
 use crate::watched::{PodNetwork, PodView};
 
+pub(super) use mirrored::{ENDPOINTS, plan_mirror, skipped};
 pub(super) use slices::{SliceStep, plan_slices};
 pub(super) use subsets::plan_endpoints;
 

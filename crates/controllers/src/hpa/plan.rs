@@ -1,6 +1,6 @@
 //! What an autoscaler does next: pure, from what was read to what is said, written and scaled.
 
-mod metrics;
+pub(super) mod metrics;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,7 @@ use wk_api::Quantity;
 use wk_client::error_chain;
 
 use super::plan::Reading;
+use super::plan::metrics::written;
 use super::pods::{PodList, PodSeen};
 use super::replicas::{PodMetric, PodMetrics};
 use crate::watched::selector;
@@ -237,11 +238,11 @@ async fn of_object(
         format!("{CUSTOM}/namespaces/{namespace}/{plural}{dot}{group}/{name}/{metric}")
     };
     let path = format!("{path}?metricLabelSelector={}", segment(&series(&source.metric)));
-    let on = format!("on {} {namespace}/{}", object.kind, object.name);
-    let list = custom(client, &path, &source.metric.name).await;
-    let list = list.map_err(|error| format!("{error} {on}"))?;
+    // Kubernetes puts it in this order.
+    let of = |error: &str| format!("{} on {namespace} {}/{error}", object.kind, object.name);
+    let list = custom(client, &path, &source.metric.name).await.map_err(|error| of(&error))?;
     let value = list.first().and_then(|one| Quantity::parse(&one.value).ok());
-    value.map(|value| Reading::Value(value.milli())).ok_or_else(|| format!("not a number {on}"))
+    value.map(|value| Reading::Value(value.milli())).ok_or_else(|| of("not a number"))
 }
 
 /// The plural of a kind, as Kubernetes guesses it.
@@ -259,6 +260,17 @@ async fn external(
     namespace: &str,
     metric: &MetricIdentifier,
 ) -> Result<Reading, String> {
+    let sum = sum_of_external(client, namespace, metric).await;
+    let selector = written(metric.selector.as_ref());
+    sum.map(Reading::Value)
+        .map_err(|error| format!("{namespace}/{}/{selector}: {error}", metric.name))
+}
+
+async fn sum_of_external(
+    client: &Client,
+    namespace: &str,
+    metric: &MetricIdentifier,
+) -> Result<i64, String> {
     let name = segment(&metric.name);
     let path = format!(
         "/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{name}?labelSelector={}",
@@ -272,8 +284,7 @@ async fn external(
         return Err("no metrics returned from external metrics API".to_owned());
     }
     let values = list.items.iter().filter_map(|one| Quantity::parse(&one.value).ok());
-    let sum = values.fold(0_i64, |sum, value| sum.saturating_add(value.milli()));
-    Ok(Reading::Value(sum))
+    Ok(values.fold(0_i64, |sum, value| sum.saturating_add(value.milli())))
 }
 
 /// The selector of a metric's series, as text.

@@ -136,6 +136,12 @@ pub(super) fn status(
 
 const FAILURE: &str = "ReplicaFailure";
 
+/// Whether the status says that a pod could not be made or deleted.
+pub(super) fn has_failed(set: &ReplicaSet) -> bool {
+    let conditions = set.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|one| one.type_ == FAILURE)
+}
+
 fn set_failure(
     conditions: &mut Vec<ReplicaSetCondition>,
     failure: Option<(&str, String)>,

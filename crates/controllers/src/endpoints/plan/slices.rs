@@ -69,7 +69,8 @@ fn plan_family(
     let mut steps = Vec::new();
     for (ports, endpoints) in wanted {
         let slices = of_ports.remove(&ports).unwrap_or_default();
-        steps.extend(plan_ports(observed, family, &ports, endpoints, &slices));
+        let model = slice(observed, family, &ports, Vec::new());
+        steps.extend(plan_ports(&model, endpoints, &slices, MAX));
     }
     let mut unused: Vec<_> = of_ports.into_values().flatten().collect();
     unused.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
@@ -105,14 +106,18 @@ struct Draft {
     is_changed: bool,
 }
 
-fn plan_ports(
-    observed: &Observed<'_>,
-    family: &str,
-    ports: &[Port],
+/// Plans how slices with the ports of `model` come to hold these endpoints, at most `max` each.
+pub(super) fn plan_ports(
+    model: &EndpointSlice,
     endpoints: Vec<Endpoint>,
     existing: &[Arc<EndpointSlice>],
+    max: usize,
 ) -> Vec<SliceStep> {
-    let model = slice(observed, family, ports, Vec::new());
+    let differs = |meta: &ObjectMeta| {
+        let annotations = &model.metadata.annotations;
+        meta.labels != model.metadata.labels
+            || annotations.is_some() && meta.annotations != *annotations
+    };
     let mut left: BTreeMap<String, Endpoint> =
         endpoints.into_iter().map(|one| (identity(&one), one)).collect();
     // What is in a slice stays there.
@@ -123,14 +128,14 @@ fn plan_ports(
             let endpoints: Vec<Endpoint> =
                 now.filter_map(|one| left.remove(&identity(one))).collect();
             let is_changed = before.endpoints.as_deref().unwrap_or_default() != endpoints
-                || before.metadata.labels != model.metadata.labels;
+                || differs(&before.metadata);
             Draft { before: Arc::clone(before), endpoints, is_changed }
         })
         .collect();
     // New ones go where something changes anyway, and else where the least room is left.
     drafts.sort_by_key(|draft| (!draft.is_changed, std::cmp::Reverse(draft.endpoints.len())));
     for draft in &mut drafts {
-        while draft.endpoints.len() < MAX
+        while draft.endpoints.len() < max
             && let Some((_, endpoint)) = left.pop_first()
         {
             draft.endpoints.push(endpoint);
@@ -138,7 +143,9 @@ fn plan_ports(
         }
     }
     let new: Vec<Endpoint> = left.into_values().collect();
-    let new = new.chunks(MAX).map(|part| slice(observed, family, ports, part.to_vec()));
+    let new = new
+        .chunks(max)
+        .map(|part| EndpointSlice { endpoints: Some(part.to_vec()), ..model.clone() });
     let mut steps: Vec<SliceStep> = new.map(SliceStep::Create).collect();
     for draft in drafts {
         if draft.endpoints.is_empty() {
@@ -146,6 +153,9 @@ fn plan_ports(
         } else if draft.is_changed {
             let mut slice = (*draft.before).clone();
             slice.metadata.labels.clone_from(&model.metadata.labels);
+            if model.metadata.annotations.is_some() {
+                slice.metadata.annotations.clone_from(&model.metadata.annotations);
+            }
             slice.endpoints = Some(draft.endpoints);
             steps.push(SliceStep::Update(slice));
         }
@@ -192,12 +202,6 @@ fn slice(
     let service = observed.service;
     let name = service.metadata.name.clone().unwrap_or_default();
     let ours = [(SERVICE_NAME_LABEL, name.as_str()), (MANAGED_BY_LABEL, MANAGER)];
-    let port = |port: &Port| EndpointPort {
-        name: Some(port.name.clone()),
-        protocol: Some(port.protocol.clone()),
-        port: Some(port.number),
-        app_protocol: port.app_protocol.clone(),
-    };
     EndpointSlice {
         address_type: family.to_owned(),
         metadata: ObjectMeta {
@@ -207,12 +211,21 @@ fn slice(
             owner_references: Some(vec![KIND.controls(&service.metadata)]),
             ..ObjectMeta::default()
         },
-        ports: Some(ports.iter().map(port).collect()),
+        ports: Some(ports.iter().map(endpoint_port).collect()),
         endpoints: Some(endpoints),
     }
 }
 
-fn read_ports(slice: &EndpointSlice) -> Vec<Port> {
+pub(super) fn endpoint_port(port: &Port) -> EndpointPort {
+    EndpointPort {
+        name: Some(port.name.clone()),
+        protocol: Some(port.protocol.clone()),
+        port: Some(port.number),
+        app_protocol: port.app_protocol.clone(),
+    }
+}
+
+pub(super) fn read_ports(slice: &EndpointSlice) -> Vec<Port> {
     let port = |port: &EndpointPort| Port {
         name: port.name.clone().unwrap_or_default(),
         protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),

@@ -237,11 +237,11 @@ fn object(
     scale: &Scale,
 ) -> Result<Proposal, Failure> {
     let source = metric.object.clone().unwrap_or_default();
-    let failed = |cause| Failure {
-        reason: "FailedGetObjectMetric",
-        cause,
-        tried: "failed to get object metric value".to_owned(),
-    };
+    let mut tried = "failed to get object metric value".to_owned();
+    if source.target.average_value.is_some() {
+        tried = format!("{tried}: failed to get {} object metric", source.metric.name);
+    }
+    let failed = |cause| Failure { reason: "FailedGetObjectMetric", cause, tried: tried.clone() };
     let of = &source.described_object;
     let what = format!("{} metric {}", of.kind, source.metric.name);
     let neither = "invalid object metric source: neither a value target nor an average value \
@@ -274,15 +274,17 @@ fn external(
 ) -> Result<Proposal, Failure> {
     let source = metric.external.clone().unwrap_or_default();
     let name = &source.metric.name;
-    let failed = |cause| Failure {
-        reason: "FailedGetExternalMetric",
-        cause,
-        tried: format!("failed to get {name} external metric value"),
-    };
+    let mut tried = format!("failed to get {name} external metric value");
+    if source.target.average_value.is_some() {
+        tried = format!("{tried}: failed to get {name} external metric");
+    } else if source.target.value.is_some() {
+        tried = format!("{tried}: failed to get external metric {name}");
+    }
+    let failed = |cause| Failure { reason: "FailedGetExternalMetric", cause, tried: tried.clone() };
     let neither = "invalid external metric source: neither a value target nor an average value \
                    target was set";
-    let value = of_value(reading)
-        .map_err(|error| failed(format!("unable to get external metric {name}: {error}")));
+    let value =
+        of_value(reading).map_err(|error| failed(format!("unable to get external metric {error}")));
     let (replicas, current) = of_number(&source.target, value, neither, ground, scale, failed)?;
     let status = MetricStatus {
         type_: "External".to_owned(),
@@ -341,7 +343,12 @@ fn mean(milli: i64) -> MetricValueStatus {
 
 /// A metric with its selector, as Go writes both.
 fn called(what: &str, name: &str, selector: Option<&LabelSelector>) -> String {
-    let Some(selector) = selector else { return format!("{what} {name}(nil)") };
+    format!("{what} {name}({})", written(selector))
+}
+
+/// A selector as Go writes it.
+pub(in crate::hpa) fn written(selector: Option<&LabelSelector>) -> String {
+    let Some(selector) = selector else { return "nil".to_owned() };
     let labels = selector.match_labels.iter().flatten();
     let labels: Vec<String> = labels.map(|(key, value)| format!("{key}: {value},")).collect();
     let expressions = selector.match_expressions.iter().flatten().map(|one| {
@@ -353,7 +360,7 @@ fn called(what: &str, name: &str, selector: Option<&LabelSelector>) -> String {
     });
     let (labels, expressions) = (labels.concat(), expressions.collect::<Vec<_>>().concat());
     format!(
-        "{what} {name}(&LabelSelector{{MatchLabels:map[string]string{{{labels}}},\
-         MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}})"
+        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},\
+         MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
     )
 }

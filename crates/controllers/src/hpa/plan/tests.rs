@@ -236,3 +236,37 @@ fn a_condition_keeps_its_time_until_it_turns() {
     let active = &round.status.conditions.as_ref().unwrap()[0];
     assert_eq!(active.last_transition_time, Some(Time(later)));
 }
+
+#[test]
+fn a_metric_of_others_that_cannot_be_had_is_told_as_kubernetes_tells_it() {
+    let external = |target: Value| json!({"type": "External", "external": {"metric": {"name": "queue"}, "target": target}});
+    let object = json!({"type": "Object", "object": {"metric": {"name": "hits"},
+        "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "web"},
+        "target": {"type": "AverageValue", "averageValue": "1"}}});
+    for (metric, cause, told, first) in [
+        (
+            external(json!({"type": "Value", "value": "1"})),
+            "d/queue/nil: gone",
+            "unable to get external metric d/queue/nil: gone",
+            "failed to get queue external metric value: failed to get external metric queue: ",
+        ),
+        (
+            external(json!({"type": "AverageValue", "averageValue": "1"})),
+            "d/queue/nil: gone",
+            "unable to get external metric d/queue/nil: gone",
+            "failed to get queue external metric value: failed to get queue external metric: ",
+        ),
+        (
+            object,
+            "Service on d web/gone",
+            "unable to get metric hits: Service on d web/gone",
+            "failed to get object metric value: failed to get hits object metric: ",
+        ),
+    ] {
+        let spec = spec(&json!([metric]));
+        let (mut round, mut memory) = (Round::new(&spec, None, now()), Memory::default());
+        assert_eq!(round.measured(&scale(3), observed(3, vec![Err(cause)]), &mut memory), None);
+        let all = format!("invalid metrics (1 invalid out of 1), first error is: {first}{told}");
+        assert_eq!((said(&round)[0].1, said(&round)[1].1), (told, all.as_str()));
+    }
+}
