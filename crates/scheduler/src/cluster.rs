@@ -15,6 +15,7 @@ use wk_api::names::{NamespacedName, Uid};
 
 use crate::budgets::Budgets;
 use crate::demand::Demand;
+use crate::framework::Turn;
 use crate::labels::Labels;
 use crate::offer::Offer;
 use crate::owners::Owners;
@@ -137,16 +138,14 @@ impl Cluster {
         self.namespaces.get(name).cloned().unwrap_or_default()
     }
 
-    /// Takes over the labels of a namespace; `None` if it is gone.
-    pub fn put_namespace(&mut self, name: &str, labels: Option<Arc<Labels>>) {
-        match labels {
-            Some(labels) => {
-                self.namespaces.insert(name.into(), labels);
-            }
-            None => {
-                self.namespaces.remove(name);
-            }
-        }
+    /// Takes over the labels of a namespace; `None` if it is gone. Returns what became of it.
+    pub fn put_namespace(&mut self, name: &str, labels: Option<Arc<Labels>>) -> Turn {
+        let is = labels.is_some();
+        let before = match labels {
+            Some(labels) => self.namespaces.insert(name.into(), labels),
+            None => self.namespaces.remove(name),
+        };
+        Turn::of(before.is_some(), is)
     }
 
     /// The values of a label over all nodes.

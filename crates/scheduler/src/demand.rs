@@ -88,7 +88,7 @@ pub struct Template {
     pub soft_spread: Vec<SpreadConstraint>,
     /// `spec.tolerations`.
     pub tolerations: Vec<Toleration>,
-    /// The images of all containers, with a tag or digest each.
+    /// The images of all containers and volumes, with a tag or digest each.
     pub images: Vec<Box<str>>,
     /// `spec.runtimeClassName`.
     pub runtime_class: Option<Box<str>>,
@@ -235,6 +235,9 @@ fn template(spec: PodSpec, status: &PodStatus, kin: &Kin, owner: Option<Owner>) 
         list.into_iter().map(|one| SpreadConstraint::new(one, &kin.labels)).collect()
     };
     let images = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let mounted = spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
+    let mounted = mounted.filter_map(|source| source.reference.as_deref());
+    let images = images.filter_map(|c| c.image.as_deref()).chain(mounted);
     let scheduler = spec.scheduler_name.clone().filter(|name| !name.is_empty());
     Template {
         scheduler: scheduler.unwrap_or_else(|| DEFAULT_SCHEDULER.to_owned()).into(),
@@ -244,7 +247,7 @@ fn template(spec: PodSpec, status: &PodStatus, kin: &Kin, owner: Option<Owner>) 
         requests,
         assumed,
         host_ports: host_ports(&spec),
-        images: images.filter_map(|c| c.image.as_deref()).map(with_tag).collect(),
+        images: images.map(with_tag).collect(),
         nodes: NodeAffinity::new(node_selector, affinity.node_affinity.unwrap_or_default()),
         pods: PodAffinity::new(affinity.pod_affinity, affinity.pod_anti_affinity, kin)
             .map(Box::new),

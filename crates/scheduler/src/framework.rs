@@ -13,7 +13,7 @@ mod change;
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-pub use change::{Change, ChangeKind, ChangeKinds};
+pub use change::{Change, ChangeKind, ChangeKinds, DriverWord, Turn};
 
 use crate::cluster::{Cluster, NodeIndex, NodeView};
 use crate::demand::Demand;

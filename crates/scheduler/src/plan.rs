@@ -47,17 +47,21 @@ pub struct Unschedulable {
     pub preemption: Preemption,
 }
 
-/// A part of a decision, by the extension point whose plugins have spoken.
+/// A part of a decision, by the extension point whose plugins speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// They looked at the pod and the cluster.
+    /// They look at the pod and the cluster.
     PreFilter,
-    /// They judged nodes.
+    /// They judge nodes.
     Filter,
-    /// It was looked for pods that could make room.
+    /// It is looked for pods that could make room.
     PostFilter,
-    /// They compared the possible nodes.
+    /// They look at the possible nodes.
+    PreScore,
+    /// They compare the possible nodes.
     Score,
+    /// They make what they found comparable.
+    Normalize,
 }
 
 impl Stage {
@@ -67,13 +71,35 @@ impl Stage {
             Self::PreFilter => "PreFilter",
             Self::Filter => "Filter",
             Self::PostFilter => "PostFilter",
+            Self::PreScore => "PreScore",
             Self::Score => "Score",
+            Self::Normalize => "ScoreExtensionNormalize",
         }
     }
 }
 
-/// What is told whenever a part of a decision has ended, and how: so that time can be taken.
-pub type Observer<'a> = dyn FnMut(Stage, &'static str) + 'a;
+/// Whoever is told how a decision is made, so that time can be taken and things be counted.
+pub trait Observer {
+    /// All plugins of an extension point have spoken.
+    fn stage_ended(&mut self, _stage: Stage, _status: &'static str) {}
+
+    /// A plugin was asked so many times.
+    fn plugin_asked(&mut self, _stage: Stage, _plugin: &'static str, _times: u64) {}
+
+    /// Whether the two below are to be told; the same during one decision.
+    fn is_close(&self) -> bool {
+        false
+    }
+
+    /// A plugin is asked.
+    fn plugin_begins(&mut self) {}
+
+    /// It has answered.
+    fn plugin_ended(&mut self, _stage: Stage, _plugin: &'static str, _status: &'static str) {}
+}
+
+/// Nobody.
+impl Observer for () {}
 
 /// Chooses the node for `pod` as [`choose_observed`] does, unobserved.
 ///
@@ -85,7 +111,7 @@ pub fn choose(
     cluster: &Cluster,
     chance: Chance,
 ) -> (Result<Chosen, Unschedulable>, usize) {
-    choose_observed(profile, pod, cluster, chance, &mut |_, _| {})
+    choose_observed(profile, pod, cluster, chance, &mut ())
 }
 
 /// Chooses the node for `pod`: of those that pass all filters, the one with the best score.
@@ -101,7 +127,7 @@ pub fn choose_observed(
     pod: &Demand,
     cluster: &Cluster,
     chance: Chance,
-    observer: &mut Observer<'_>,
+    observer: &mut dyn Observer,
 ) -> (Result<Chosen, Unschedulable>, usize) {
     if cluster.node_count() == 0 {
         let none = Unschedulable {
@@ -111,35 +137,34 @@ pub fn choose_observed(
         };
         return (Err(none), 0);
     }
-    let mut filters = match Filters::prepare(profile, pod, cluster) {
+    let mut filters = match Filters::prepare(profile, pod, cluster, &mut *observer) {
         Ok(filters) => filters,
         Err(refusals) => {
-            observer(Stage::PreFilter, "UnschedulableAndUnresolvable");
+            observer.stage_ended(Stage::PreFilter, "UnschedulableAndUnresolvable");
             let refused = refuse(profile, pod, cluster, None, &refusals, chance);
             told(profile, &refused, observer);
             return (Err(refused), 0);
         }
     };
-    observer(Stage::PreFilter, "Success");
+    filters.stage_ended(Stage::PreFilter);
     let Found { possible, looked_at, refusals } = filters.find(profile, pod, cluster, chance.start);
-    observer(Stage::Filter, "Success");
-    let Some(index) = scoring::best(profile, pod, cluster, &possible, chance.tie) else {
+    filters.stage_ended(Stage::Filter);
+    if possible.is_empty() {
         let refused = refuse(profile, pod, cluster, Some(&mut filters), &refusals, chance);
+        filters.end();
         told(profile, &refused, observer);
         return (Err(refused), looked_at);
-    };
-    // One possible node is compared with no other.
-    if possible.len() > 1 {
-        observer(Stage::Score, "Success");
     }
+    filters.end();
+    let index = scoring::best(profile, pod, cluster, &possible, chance.tie, observer);
     (Ok(chosen(pod, cluster, index)), looked_at)
 }
 
 /// Tells the observer what came of looking for pods that could make room.
-fn told(profile: &Profile, refused: &Unschedulable, observer: &mut Observer<'_>) {
+fn told(profile: &Profile, refused: &Unschedulable, observer: &mut dyn Observer) {
     if profile.preempts {
         let is_made = matches!(refused.preemption, Preemption::Room { .. });
-        observer(Stage::PostFilter, if is_made { "Success" } else { "Unschedulable" });
+        observer.stage_ended(Stage::PostFilter, if is_made { "Success" } else { "Unschedulable" });
     }
 }
 
@@ -154,7 +179,7 @@ fn refuse(
     profile: &Profile,
     pod: &Demand,
     cluster: &Cluster,
-    filters: Option<&mut Filters<'_>>,
+    filters: Option<&mut Filters<'_, '_>>,
     refusals: &Refusals,
     chance: Chance,
 ) -> Unschedulable {

@@ -128,6 +128,23 @@ impl Profile {
         set
     }
 
+    /// Whether a change is the first node for a pod that was refused because there was none.
+    pub fn has_first_node(&self, refused_by: FilterSet, change: &Change<'_>) -> bool {
+        matches!(change, Change::NodeCame(_)) && refused_by.meets(FilterSet::NO_NODES)
+    }
+
+    /// The filters among these that may know whether a change helps a pod which they refused.
+    pub fn to_ask<'a>(
+        &'a self,
+        refused_by: FilterSet,
+        change: &Change<'_>,
+    ) -> impl Iterator<Item = &'a dyn Filter> {
+        let kind = change.kind();
+        let refusing = self.filters.iter().filter(move |(id, _)| id.meets(refused_by));
+        let refusing = refusing.map(|(_, filter)| &**filter);
+        refusing.filter(move |filter| filter.minds().contain(kind))
+    }
+
     /// Whether a change may help a pod that was refused by these filters.
     pub fn is_helped(
         &self,
@@ -136,13 +153,8 @@ impl Profile {
         change: &Change<'_>,
         cluster: &Cluster,
     ) -> bool {
-        let is_first_node = matches!(change, Change::NodeCame(_));
-        is_first_node && refused_by.meets(FilterSet::NO_NODES)
-            || self.filters.iter().any(|(id, filter)| {
-                id.meets(refused_by)
-                    && filter.minds().contain(change.kind())
-                    && filter.is_helped(pod, change, cluster)
-            })
+        self.has_first_node(refused_by, change)
+            || self.to_ask(refused_by, change).any(|one| one.is_helped(pod, change, cluster))
     }
 }
 

@@ -15,6 +15,9 @@ use crate::metrics::{Metrics, Pending};
 
 /// Why pods come back that were tried.
 const ATTEMPT_FAILED: &str = "ScheduleAttemptFailure";
+/// What becomes of pods without a node.
+const ADDED: &str = "UnschedulablePodAdd";
+const UPDATED: &str = "UnschedulablePodUpdate";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -36,7 +39,25 @@ struct Entry {
     attempts: u32,
     first_attempt: Option<Instant>,
     last_attempt: Option<Instant>,
+    /// The filters that refused it last, until it is tried again.
     refused_by: FilterSet,
+    /// Whether it is tried again although nothing happened that may help it.
+    is_flushed: bool,
+}
+
+impl Entry {
+    fn refuse(&mut self, by: FilterSet, metrics: &Metrics) {
+        self.forget_refusal(metrics);
+        (self.refused_by, self.is_flushed) = (by, false);
+        metrics.refused(&self.demand.template.scheduler, by, 1);
+    }
+
+    fn forget_refusal(&mut self, metrics: &Metrics) {
+        let before = std::mem::take(&mut self.refused_by);
+        if before != FilterSet::default() {
+            metrics.refused(&self.demand.template.scheduler, before, -1);
+        }
+    }
 }
 
 /// The newest attempt for a pod.
@@ -47,6 +68,8 @@ pub(crate) struct Attempt {
     pub(crate) began: Instant,
     /// When the first one began.
     pub(crate) first: Instant,
+    /// Whether it was made although nothing had happened that may help the pod.
+    pub(crate) is_flushed: bool,
 }
 
 type Order = (Reverse<i32>, u64, NamespacedName);
@@ -84,8 +107,9 @@ impl Queue {
         }
     }
 
-    /// Adds a pod or takes over what it asks for now; tries it at once if that is news.
-    pub(crate) fn put(&mut self, key: &NamespacedName, demand: Arc<Demand>) {
+    /// Adds a pod or takes over what it asks for now; tries it at once if that is news. Returns the
+    /// event that it is.
+    pub(crate) fn put(&mut self, key: &NamespacedName, demand: Arc<Demand>) -> &'static str {
         self.sequence += 1;
         let Some(entry) = self.entries.get_mut(key) else {
             let entry = Entry {
@@ -96,10 +120,11 @@ impl Queue {
                 first_attempt: None,
                 last_attempt: None,
                 refused_by: FilterSet::default(),
+                is_flushed: false,
             };
             self.entries.insert(key.clone(), entry);
-            self.enter(key, Place::Active, "UnschedulablePodAdd");
-            return;
+            self.enter(key, Place::Active, ADDED);
+            return ADDED;
         };
         let is_other = entry.demand.uid != demand.uid;
         let is_news = is_other || demand.differs_from(&entry.demand);
@@ -111,17 +136,23 @@ impl Queue {
             self.move_to(key, Place::Taken);
         }
         if let Some(entry) = self.entries.get_mut(key) {
+            if is_other {
+                entry.forget_refusal(&self.metrics);
+            }
             entry.demand = demand;
         }
         if is_news {
-            self.enter(key, Place::Active, "UnschedulablePodUpdate");
+            self.enter(key, Place::Active, UPDATED);
         }
+        UPDATED
     }
 
     /// Takes a pod out that needs no node any more.
     pub(crate) fn remove(&mut self, key: &NamespacedName) {
         self.move_to(key, Place::Taken);
-        self.entries.remove(key);
+        if let Some(mut entry) = self.entries.remove(key) {
+            entry.forget_refusal(&self.metrics);
+        }
     }
 
     /// Takes the next pod to try: highest priority first, then in order of arrival.
@@ -129,6 +160,7 @@ impl Queue {
         let (_, _, key) = self.active.first()?.clone();
         self.move_to(&key, Place::Taken);
         let entry = self.entries.get_mut(&key)?;
+        entry.forget_refusal(&self.metrics);
         entry.attempts += 1;
         entry.first_attempt.get_or_insert(now);
         entry.last_attempt = Some(now);
@@ -139,7 +171,7 @@ impl Queue {
     pub(crate) fn attempt(&self, key: &NamespacedName) -> Option<Attempt> {
         let entry = self.entries.get(key)?;
         let (began, first) = (entry.last_attempt?, entry.first_attempt?);
-        Some(Attempt { count: entry.attempts, began, first })
+        Some(Attempt { count: entry.attempts, began, first, is_flushed: entry.is_flushed })
     }
 
     /// How many pods wait, but for those that are held back by gates.
@@ -162,7 +194,7 @@ impl Queue {
         let Some(entry) = self.entries.get_mut(key) else { return };
         // It may be back already because it asks for something else now.
         if entry.place == Place::Taken {
-            entry.refused_by = refused_by;
+            entry.refuse(refused_by, &self.metrics);
             self.refusing.insert(refused_by);
             let until = now + self.patience;
             self.enter(key, Place::Unschedulable(until), ATTEMPT_FAILED);
@@ -206,8 +238,9 @@ impl Queue {
 
     /// Brings a pod without a place back, no earlier than its back-off allows.
     pub(crate) fn wake_one(&mut self, key: &NamespacedName, event: &'static str, now: Instant) {
-        let Some(entry) = self.entries.get(key) else { return };
+        let Some(entry) = self.entries.get_mut(key) else { return };
         if matches!(entry.place, Place::Unschedulable(_)) {
+            entry.is_flushed = false;
             let pause = self.backoff.delay(entry.attempts, 0.0);
             let until = entry.last_attempt.unwrap_or(now) + pause;
             let place = if until <= now { Place::Active } else { Place::BackingOff(until) };
@@ -220,9 +253,13 @@ impl Queue {
         while let Some((_, key)) = self.timed.first().filter(|(until, _)| *until <= now) {
             let key = key.clone();
             let is_off = |entry: &Entry| matches!(entry.place, Place::BackingOff(_));
-            let event = match self.entries.get(&key) {
+            let event = match self.entries.get_mut(&key) {
                 Some(entry) if is_off(entry) => "BackoffComplete",
-                _ => "UnschedulableTimeout",
+                Some(entry) => {
+                    entry.is_flushed = true;
+                    "UnschedulableTimeout"
+                }
+                None => "UnschedulableTimeout",
             };
             self.enter(&key, Place::Active, event);
         }

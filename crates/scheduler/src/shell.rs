@@ -20,7 +20,7 @@ use crate::cluster::Cluster;
 use crate::config::SchedulerConfig;
 use crate::demand::Demand;
 use crate::framework::FilterSet;
-use crate::metrics::{Metrics, Pending};
+use crate::metrics::{LaneMetrics, Metrics, Pending};
 use crate::profile::Profile;
 use crate::queue::Queue;
 use crate::writes::{VolumeError, Writes};
@@ -41,8 +41,8 @@ pub struct Scheduler {
     queue: Queue,
     /// Pods with a node that wait for their volumes.
     waiting: HashMap<NamespacedName, Waiting>,
-    /// Our pods without a node that gates hold back.
-    gated: HashSet<NamespacedName>,
+    /// Our pods without a node that gates hold back, with the names of their schedulers.
+    gated: HashMap<NamespacedName, Box<str>>,
     /// Pods for which others are being sent away.
     preempting: HashSet<NamespacedName>,
     /// Where in the list of nodes the next search begins.
@@ -57,6 +57,7 @@ pub struct Scheduler {
 struct Lane {
     profile: Profile,
     writes: Writes,
+    metrics: Arc<LaneMetrics>,
 }
 
 /// A write that ended.
@@ -96,7 +97,8 @@ impl Scheduler {
             let name = profile.scheduler_name.as_str();
             let events = EventRecorder::start(client.clone(), name, None, group);
             let writes = Writes::new(client.clone(), events);
-            (name.into(), Lane { profile: Profile::new(profile), writes })
+            let metrics = Arc::new(LaneMetrics::new(metrics.clone(), name));
+            (name.into(), Lane { profile: Profile::new(profile), writes, metrics })
         });
         let backoff = Backoff { base: config.initial_backoff, cap: config.max_backoff };
         let scheduler = Self {
@@ -106,7 +108,7 @@ impl Scheduler {
             cluster: Cluster::default(),
             queue: Queue::new(backoff, config.patience, metrics.clone()),
             waiting: HashMap::new(),
-            gated: HashSet::new(),
+            gated: HashMap::new(),
             preempting: HashSet::new(),
             start: 0,
             in_flight: 0,

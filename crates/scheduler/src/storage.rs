@@ -10,6 +10,7 @@ use std::sync::Arc;
 use wk_api::names::NamespacedName;
 
 use crate::demand::Demand;
+use crate::framework::Turn;
 pub use drivers::{Attachment, Capacity, Driver, Limits};
 pub use objects::{AccessModes, Claim, Class, Volume};
 pub use plan::{Conflict, PodClaims, VolumePlan};
@@ -40,52 +41,64 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Takes over a claim; `None` if it is gone.
-    pub fn put_claim(&mut self, key: &NamespacedName, claim: Option<Arc<Claim>>) {
-        match claim {
-            Some(claim) => drop(self.claims.insert(key.clone(), claim)),
-            None => drop(self.claims.remove(key)),
-        }
+    /// Takes over a claim; `None` if it is gone. Returns what became of it.
+    pub fn put_claim(&mut self, key: &NamespacedName, claim: Option<Arc<Claim>>) -> Turn {
+        let is = claim.is_some();
+        let before = match claim {
+            Some(claim) => self.claims.insert(key.clone(), claim),
+            None => self.claims.remove(key),
+        };
+        Turn::of(before.is_some(), is)
     }
 
-    /// Takes over a volume; `None` if it is gone.
-    pub fn put_volume(&mut self, name: &str, volume: Option<Arc<Volume>>) {
-        match volume {
-            Some(volume) => drop(self.volumes.insert(name.into(), volume)),
-            None => drop(self.volumes.remove(name)),
-        }
+    /// Takes over a volume; `None` if it is gone. Returns what became of it.
+    pub fn put_volume(&mut self, name: &str, volume: Option<Arc<Volume>>) -> Turn {
+        let is = volume.is_some();
+        let before = match volume {
+            Some(volume) => self.volumes.insert(name.into(), volume),
+            None => self.volumes.remove(name),
+        };
+        Turn::of(before.is_some(), is)
     }
 
-    /// Takes over a class; `None` if it is gone.
-    pub fn put_class(&mut self, name: &str, class: Option<Arc<Class>>) {
-        match class {
-            Some(class) => drop(self.classes.insert(name.into(), class)),
-            None => drop(self.classes.remove(name)),
-        }
+    /// Takes over a class; `None` if it is gone. Returns what became of it.
+    pub fn put_class(&mut self, name: &str, class: Option<Arc<Class>>) -> Turn {
+        let is = class.is_some();
+        let before = match class {
+            Some(class) => self.classes.insert(name.into(), class),
+            None => self.classes.remove(name),
+        };
+        Turn::of(before.is_some(), is)
     }
 
-    /// Takes over a driver; `None` if it is gone.
-    pub fn put_driver(&mut self, name: &str, driver: Option<Arc<Driver>>) {
-        match driver {
-            Some(driver) => drop(self.drivers.insert(name.into(), driver)),
-            None => drop(self.drivers.remove(name)),
-        }
+    /// Takes over a driver; `None` if it is gone. Returns what became of it.
+    pub fn put_driver(&mut self, name: &str, driver: Option<Arc<Driver>>) -> Turn {
+        let is = driver.is_some();
+        let before = match driver {
+            Some(driver) => self.drivers.insert(name.into(), driver),
+            None => self.drivers.remove(name),
+        };
+        Turn::of(before.is_some(), is)
     }
 
     /// Takes over where there is room for new volumes; `None` if it is no longer told.
-    pub fn put_capacity(&mut self, key: &NamespacedName, capacity: Option<Arc<Capacity>>) {
-        match capacity {
-            Some(capacity) => drop(self.capacities.insert(key.clone(), capacity)),
-            None => drop(self.capacities.remove(key)),
-        }
+    pub fn put_capacity(&mut self, key: &NamespacedName, capacity: Option<Arc<Capacity>>) -> Turn {
+        let is = capacity.is_some();
+        let before = match capacity {
+            Some(capacity) => self.capacities.insert(key.clone(), capacity),
+            None => self.capacities.remove(key),
+        };
+        Turn::of(before.is_some(), is)
     }
 
     /// Takes over how many volumes can be attached to a node; `None` if that is not limited.
-    pub fn put_limits(&mut self, node: &str, limits: Option<Arc<Limits>>) {
-        match limits {
-            Some(limits) => drop(self.limits.insert(node.into(), limits)),
-            None => drop(self.limits.remove(node)),
-        }
+    pub fn put_limits(&mut self, node: &str, limits: Option<Arc<Limits>>) -> Turn {
+        let is = limits.is_some();
+        let before = match limits {
+            Some(limits) => self.limits.insert(node.into(), limits),
+            None => self.limits.remove(node),
+        };
+        Turn::of(before.is_some(), is)
     }
 
     /// A claim.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::refusals::Refusals;
+use super::{Observer, Stage};
 use crate::cluster::{Cluster, NodeIndex, NodeView};
 use crate::demand::Demand;
 use crate::framework::{FilterSet, NodeFilter, Prepared, Refusal};
@@ -14,11 +15,22 @@ const ENOUGH_NODES: usize = 100;
 const LEAST_SHARE: usize = 5;
 
 /// The filters that have something to say about one pod.
-pub(super) struct Filters<'a> {
-    prepared: Vec<(FilterSet, Box<dyn NodeFilter + 'a>)>,
+pub(super) struct Filters<'a, 'o> {
+    prepared: Vec<Ready<'a>>,
     /// The only nodes that are possible, and the names of the filters that say so.
     only: Option<(BTreeSet<NodeIndex>, BTreeSet<&'static str>)>,
     only_by: FilterSet,
+    observer: &'o mut dyn Observer,
+    is_close: bool,
+}
+
+/// A filter that has looked at the pod.
+struct Ready<'a> {
+    id: FilterSet,
+    name: &'static str,
+    filter: Box<dyn NodeFilter + 'a>,
+    /// How many nodes it has judged, and nobody was told yet.
+    judged: u64,
 }
 
 /// What came of looking at nodes.
@@ -29,7 +41,7 @@ pub(super) struct Found {
     pub refusals: Refusals,
 }
 
-impl<'a> Filters<'a> {
+impl<'a, 'o> Filters<'a, 'o> {
     /// Lets all filters of `profile` look at the pod.
     ///
     /// # Errors
@@ -38,21 +50,36 @@ impl<'a> Filters<'a> {
         profile: &'a Profile,
         pod: &'a Demand,
         cluster: &'a Cluster,
+        observer: &'o mut dyn Observer,
     ) -> Result<Self, Refusals> {
-        let mut own = Self { prepared: Vec::new(), only: None, only_by: FilterSet::default() };
+        let is_close = observer.is_close();
+        let (prepared, only_by) = (Vec::with_capacity(profile.filters.len()), FilterSet::default());
+        let mut own = Self { prepared, only: None, only_by, observer, is_close };
         for (id, filter) in &profile.filters {
-            let id = *id;
-            match filter.prepare(pod, cluster) {
+            let (id, name) = (*id, filter.name());
+            if is_close {
+                own.observer.plugin_begins();
+            }
+            let asked = filter.prepare(pod, cluster);
+            if is_close {
+                own.observer.plugin_ended(Stage::PreFilter, name, status(&asked));
+            }
+            if matches!(asked, Ok(Prepared::Skip)) {
+                continue;
+            }
+            own.observer.plugin_asked(Stage::PreFilter, name, 1);
+            let ready = |filter| Ready { id, name, filter, judged: 0 };
+            match asked {
                 Ok(Prepared::Skip) => {}
-                Ok(Prepared::Each(filter)) => own.prepared.push((id, filter)),
-                Ok(Prepared::Among(nodes, prepared)) => {
+                Ok(Prepared::Each(filter)) => own.prepared.push(ready(filter)),
+                Ok(Prepared::Among(nodes, filter)) => {
                     let nodes: BTreeSet<NodeIndex> = nodes.into_iter().collect();
                     let (only, names) =
                         own.only.get_or_insert_with(|| (nodes.clone(), BTreeSet::new()));
                     only.retain(|node| nodes.contains(node));
-                    names.insert(filter.name());
+                    names.insert(name);
                     own.only_by.insert(id);
-                    own.prepared.push((id, prepared));
+                    own.prepared.push(ready(filter));
                 }
                 Err(refusal) => {
                     return Err(Refusals {
@@ -64,6 +91,18 @@ impl<'a> Filters<'a> {
             }
         }
         Ok(own)
+    }
+
+    /// Tells the observer that an extension point has been passed.
+    pub(super) fn stage_ended(&mut self, stage: Stage) {
+        self.observer.stage_ended(stage, "Success");
+    }
+
+    /// Tells the observer how many nodes each filter has judged.
+    pub(super) fn end(mut self) {
+        for ready in self.prepared.drain(..).filter(|ready| ready.judged > 0) {
+            self.observer.plugin_asked(Stage::Filter, ready.name, ready.judged);
+        }
     }
 
     /// Looks for possible nodes, beginning at a place in their order, until there are enough.
@@ -154,26 +193,48 @@ impl<'a> Filters<'a> {
         self.check_alone(node)
     }
 
-    fn check_alone(&self, node: NodeView<'_>) -> Result<(), (FilterSet, Refusal)> {
-        for (id, filter) in &self.prepared {
-            filter.check(node).map_err(|refusal| (*id, refusal))?;
+    fn check_alone(&mut self, node: NodeView<'_>) -> Result<(), (FilterSet, Refusal)> {
+        for ready in &mut self.prepared {
+            ready.judged += 1;
+            if self.is_close {
+                self.observer.plugin_begins();
+            }
+            let checked = ready.filter.check(node);
+            if self.is_close {
+                let status = checked.as_ref().err().map_or("Success", refused);
+                self.observer.plugin_ended(Stage::Filter, ready.name, status);
+            }
+            checked.map_err(|refusal| (ready.id, refusal))?;
         }
         Ok(())
     }
 
     /// As if `other` were on the node.
     pub(super) fn add(&mut self, node: NodeIndex, other: &Demand) {
-        for (_, filter) in &mut self.prepared {
-            filter.add(node, other);
+        for ready in &mut self.prepared {
+            ready.filter.add(node, other);
         }
     }
 
     /// As if `other` were not on the node.
     pub(super) fn remove(&mut self, node: NodeIndex, other: &Demand) {
-        for (_, filter) in &mut self.prepared {
-            filter.remove(node, other);
+        for ready in &mut self.prepared {
+            ready.filter.remove(node, other);
         }
     }
+}
+
+/// What Kubernetes calls the answer of a filter that has looked at a pod.
+fn status(asked: &Result<Prepared<'_>, Refusal>) -> &'static str {
+    match asked {
+        Ok(Prepared::Skip) => "Skip",
+        Ok(_) => "Success",
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn refused(refusal: &Refusal) -> &'static str {
+    if refusal.is_final { "UnschedulableAndUnresolvable" } else { "Unschedulable" }
 }
 
 /// How many possible nodes are enough to choose from.

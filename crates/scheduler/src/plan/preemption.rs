@@ -50,7 +50,7 @@ struct Candidate {
 pub(super) fn preempt(
     pod: &Demand,
     cluster: &Cluster,
-    filters: Option<&mut Filters<'_>>,
+    filters: Option<&mut Filters<'_, '_>>,
     refusals: &Refusals,
     chance: u64,
 ) -> (Outcome, Option<String>) {
@@ -111,7 +111,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn candidates(
         &mut self,
-        filters: &mut Filters<'_>,
+        filters: &mut Filters<'_, '_>,
         curable: &[NodeIndex],
         chance: u64,
     ) -> Vec<Candidate> {
@@ -137,7 +137,7 @@ impl Search<'_> {
     /// The fewest pods that have to go from this node.
     fn try_node(
         &self,
-        filters: &mut Filters<'_>,
+        filters: &mut Filters<'_, '_>,
         node: NodeView<'_>,
     ) -> Result<Candidate, Refusal> {
         let residents = self.cluster.residents(node.index).iter();
@@ -155,7 +155,7 @@ impl Search<'_> {
             lower.sort_by_key(|other| importance(other));
             let (violating, others) = self.cluster.budgets.part(lower.clone());
             let mut victims = Vec::new();
-            let mut spare = |pods: Vec<Arc<Demand>>, trial: &mut Trial<'_, '_>| {
+            let mut spare = |pods: Vec<Arc<Demand>>, trial: &mut Trial<'_, '_, '_>| {
                 let before = victims.len();
                 for other in pods {
                     trial.add(&other);
@@ -181,13 +181,13 @@ impl Search<'_> {
 }
 
 /// A node from which pods are taken on trial.
-struct Trial<'t, 'f> {
-    filters: &'t mut Filters<'f>,
+struct Trial<'t, 'f, 'o> {
+    filters: &'t mut Filters<'f, 'o>,
     node: NodeView<'t>,
     used: Usage,
 }
 
-impl Trial<'_, '_> {
+impl Trial<'_, '_, '_> {
     fn add(&mut self, other: &Demand) {
         self.used.add(other);
         self.filters.add(self.node.index, other);

@@ -218,6 +218,8 @@ fn a_node_that_holds_a_large_image_is_better() {
     });
     let web = json!({"spec": {"containers": [{"name": "c", "image": "web"}]}});
     world.check("image", &web, Ok("b"));
+    let mounted = json!({"spec": {"volumes": [{"name": "v", "image": {"reference": "web"}}]}});
+    world.check("image of a volume", &mounted, Ok("b"));
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Filter for InterPodAffinity {
                 keys().any(|key| differs(before, after, key))
                     || keys().next().is_none() && before.labels != after.labels
             }
-            Change::Namespace => true,
+            Change::Namespace(_) => true,
             _ => false,
         }
     }

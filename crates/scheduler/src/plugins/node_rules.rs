@@ -88,8 +88,14 @@ pub struct RuntimeSupport;
 
 struct Runtime<'a>(&'a str);
 
+/// The runtime classes that are always there, each for the handler of its own name. What others
+/// mean is not known here: they say themselves where their pods can run.
+const HANDLERS: [&str; 2] = ["docker", "wasm"];
+
 fn has_runtime(offer: &Offer, class: &str) -> bool {
-    offer.runtimes.is_empty() || offer.runtimes.iter().any(|own| **own == *class)
+    offer.runtimes.is_empty()
+        || offer.runtimes.iter().any(|own| **own == *class)
+        || !HANDLERS.contains(&class)
 }
 
 impl Filter for RuntimeSupport {

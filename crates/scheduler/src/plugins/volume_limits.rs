@@ -50,9 +50,9 @@ impl Filter for NodeVolumeLimits {
 
     fn is_helped(&self, pod: &Demand, change: &Change<'_>, _: &Cluster) -> bool {
         match change {
-            Change::Claim(key) => pod.claims.iter().any(|claim| pod.claim_key(claim) == **key),
+            Change::Claim(key, _) => pod.claims.iter().any(|claim| pod.claim_key(claim) == **key),
             Change::PodWent(other) => !other.claims.is_empty(),
-            Change::Volume | Change::Class | Change::Driver | Change::NodeCame(_) => true,
+            Change::Volume(_) | Change::Class(_) | Change::Driver(..) | Change::NodeCame(_) => true,
             _ => false,
         }
     }

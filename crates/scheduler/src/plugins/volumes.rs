@@ -13,8 +13,8 @@ const STORAGE_AND_NODES: ChangeKinds =
 /// Whether the change is about storage that the pod has, or may get.
 fn is_about_storage_of(pod: &Demand, change: &Change<'_>) -> bool {
     match change {
-        Change::Claim(key) => pod.claims.iter().any(|claim| pod.claim_key(claim) == **key),
-        Change::Volume | Change::Class | Change::Driver => true,
+        Change::Claim(key, _) => pod.claims.iter().any(|claim| pod.claim_key(claim) == **key),
+        Change::Volume(_) | Change::Class(_) | Change::Driver(..) => true,
         _ => false,
     }
 }
@@ -207,7 +207,7 @@ impl Filter for VolumeRestrictions {
             Change::PodWent(other) => {
                 pod.claims.iter().any(|claim| share_claim(pod, other, &claim.name))
             }
-            Change::Claim(_) => is_about_storage_of(pod, change),
+            Change::Claim(..) => is_about_storage_of(pod, change),
             _ => false,
         }
     }

@@ -103,3 +103,32 @@ fn patience_ends() {
     queue.remove(&key("a"));
     assert_eq!(queue.next_due(), None);
 }
+
+#[test]
+fn a_pod_is_counted_as_refused_until_it_is_tried_again() {
+    let (mut queue, now) = queue();
+    let counted = |queue: &Queue, count: u8| {
+        let text = queue.metrics.text();
+        let line = "scheduler_unschedulable_pods{plugin=\"NodeResourcesFit\",\
+                    profile=\"default-scheduler\"}";
+        assert!(text.contains(&format!("{line} {count}\n")), "{count}: {text}");
+    };
+    for name in ["a", "b"] {
+        queue.put(&key(name), demand(name, 0));
+        take(&mut queue, now);
+        queue.park(&key(name), FilterSet::of(AMOUNTS), now);
+    }
+    counted(&queue, 2);
+    queue.remove(&key("b"));
+    counted(&queue, 1);
+    assert_eq!(queue.attempt(&key("a")).map(|attempt| attempt.is_flushed), Some(false));
+    let later = now + PATIENCE;
+    queue.advance(later);
+    counted(&queue, 1);
+    take(&mut queue, later);
+    counted(&queue, 0);
+    assert_eq!(queue.attempt(&key("a")).map(|attempt| attempt.is_flushed), Some(true));
+    queue.park(&key("a"), FilterSet::of(AMOUNTS), later);
+    queue.wake(later, "NodeAdd", FilterSet::of(AMOUNTS), |_, _| true);
+    assert_eq!(queue.attempt(&key("a")).map(|attempt| attempt.is_flushed), Some(false));
+}

@@ -11,7 +11,7 @@ use super::{BATCH, Done, Scheduler, WriteEnd};
 use crate::demand::Demand;
 use crate::framework::{Change, FilterSet};
 use crate::metrics::Outcome;
-use crate::plan::{Chance, Chosen, Preemption, Stage, Unschedulable, choose_observed};
+use crate::plan::{Chance, Chosen, Preemption, Unschedulable, choose_observed};
 use crate::writes::{Room, Verdict};
 
 /// Why a pod is tried again whose room somebody else gets.
@@ -28,18 +28,13 @@ impl Scheduler {
             let chance = Chance { tie: rand::random(), start: self.start };
             let (profile, metrics) = (&lane.profile, &self.metrics);
             let begun = Instant::now();
-            let mut last = begun;
-            let mut observer = |stage: Stage, status| {
-                let now = Instant::now();
-                metrics.passed(stage.as_str(), &profile.name, status, now - last);
-                last = now;
-            };
+            let mut watch = lane.metrics.watch(rand::random());
             let (decision, looked_at) =
-                choose_observed(profile, &demand, &self.cluster, chance, &mut observer);
+                choose_observed(profile, &demand, &self.cluster, chance, &mut watch);
             match &decision {
                 Ok(_) => metrics.decided(begun.elapsed()),
                 Err(refused) => {
-                    metrics.attempt(&profile.name, Outcome::Unschedulable, begun.elapsed());
+                    lane.metrics.attempt(Outcome::Unschedulable, begun.elapsed());
                     if profile.preempts && refused.refused_by != FilterSet::NO_NODES {
                         metrics.preempted(match &refused.preemption {
                             Preemption::Room { victims, .. } => Some(victims.len()),
@@ -72,15 +67,15 @@ impl Scheduler {
         let Some(lane) = self.lane(&demand) else { return };
         let (writes, pod) = (lane.writes.clone(), Arc::clone(&demand));
         let attempt = self.queue.attempt(&key);
-        let (metrics, profile) = (self.metrics.clone(), lane.profile.name.clone());
+        let (metrics, own) = (self.metrics.clone(), Arc::clone(&lane.metrics));
         self.write("bind", key, demand, async move {
-            let begun = Instant::now();
+            let (begun, _binding) = (Instant::now(), metrics.binding());
             let result = writes.bind(&pod, &node).await;
             let status = if result.is_ok() { "Success" } else { "Error" };
-            metrics.passed("Bind", &profile, status, begun.elapsed());
+            own.passed("Bind", status, begun.elapsed());
             if let Some(attempt) = attempt.filter(|_| result.is_ok()) {
-                metrics.attempt(&profile, Outcome::Scheduled, attempt.began.elapsed());
-                metrics.bound(attempt.count, attempt.first.elapsed());
+                own.attempt(Outcome::Scheduled, attempt.began.elapsed());
+                metrics.bound(attempt.count, attempt.first.elapsed(), attempt.is_flushed);
             }
             Done::Bound(result)
         });
@@ -114,10 +109,13 @@ impl Scheduler {
             self.queue.wake_one(&other.key(), PREEMPTED_EVENT, Instant::now());
         }
         // It stays out of the queue until the others have been told, or it would choose again.
+        let metrics = self.metrics.clone();
         self.write("preempt", key, demand, async move {
+            let begun = Instant::now();
             let verdict = Verdict::unschedulable(&message, Room::On(&node));
             writes.explain(&pod, &verdict).await;
             let is_done = writes.make_room(&pod, &node, &victims, &displaced).await;
+            metrics.made_room(is_done, begun.elapsed());
             Done::Preempted { refused_by, victims, is_done }
         });
     }
@@ -156,7 +154,7 @@ impl Scheduler {
     /// A decision could not be carried out: the pod is tried again.
     pub(super) fn give_up(&mut self, key: &NamespacedName, demand: &Arc<Demand>, reason: &str) {
         if let (Some(attempt), Some(lane)) = (self.queue.attempt(key), self.lane(demand)) {
-            self.metrics.attempt(&lane.profile.name, Outcome::Error, attempt.began.elapsed());
+            lane.metrics.attempt(Outcome::Error, attempt.began.elapsed());
         }
         // The answer may be what got lost: then the watch shows the pod bound, now or soon.
         let Some(gone) = self.cluster.forget_assumed(key, &demand.uid) else { return };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::framework::Change;
+use crate::framework::{Change, DriverWord, Turn};
 use crate::testing::{World, asking, both, key};
 
 /// Checks whether a change helps a pod that the world refuses, by the filters that refused it.
@@ -126,10 +126,10 @@ fn volumes_are_helped_by_their_own_claims() {
     world.claim("data", &json!({}));
     let pod = json!({"spec": {"volumes":
         [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}});
-    check("its claim", &world, &pod, &Change::Claim(&key("data")), true);
-    check("another claim", &world, &pod, &Change::Claim(&key("other")), false);
-    check("a volume", &world, &pod, &Change::Volume, true);
-    check("a driver", &world, &pod, &Change::Driver, true);
+    check("its claim", &world, &pod, &Change::Claim(&key("data"), Turn::Updated), true);
+    check("another claim", &world, &pod, &Change::Claim(&key("other"), Turn::Updated), false);
+    check("a volume", &world, &pod, &Change::Volume(Turn::Added), true);
+    check("a driver", &world, &pod, &Change::Driver(DriverWord::Capacity, Turn::Added), true);
     let other = world.pod("x", &json!({}));
     check("a pod", &world, &pod, &Change::PodWent(&other), false);
 }
