@@ -62,6 +62,29 @@ impl ImageKind {
     }
 }
 
+/// Which of the images is meant where a reference leads to several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Flavor {
+    /// The best one for the node: what its configuration names first.
+    #[default]
+    Best,
+    /// The best one with a WebAssembly program.
+    Wasm,
+    /// The best one with Linux programs.
+    Linux,
+}
+
+impl Flavor {
+    /// Whether an image of this kind will do.
+    pub fn fits(self, kind: ImageKind) -> bool {
+        match self {
+            Self::Best => true,
+            Self::Wasm => kind.is_wasm(),
+            Self::Linux => !kind.is_wasm(),
+        }
+    }
+}
+
 /// How an image wants to be started; a pod may override any of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -31,7 +31,7 @@ pub use client::{ClientConfig, ClientError, RegistryClient};
 pub use credentials::{Credentials, CredentialsError, Login};
 pub use digest::{Algorithm, Digest, DigestError, Digester};
 pub use error::{OpenError, PullError, PushError, RegistryError};
-pub use image::{ExposedPort, Image, ImageConfig, ImageKind};
+pub use image::{ExposedPort, Flavor, Image, ImageConfig, ImageKind};
 pub use manifest::{Descriptor, Platform};
 pub use platform::node_platforms;
 pub use pull::{Progress, ProgressFn, Resolved};

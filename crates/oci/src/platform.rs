@@ -1,5 +1,6 @@
 //! Which entry of an index fits this node: Wasm first, then the Linux of the node's own processor.
 
+use crate::image::Flavor;
 use crate::manifest::{Descriptor, Platform};
 
 /// What an index without an annotation of its kind marks as no image (build attestations).
@@ -25,6 +26,16 @@ fn go_architecture(rust: &str) -> &str {
         "x86" => "386",
         other => other,
     }
+}
+
+/// Those of a node's platforms that are wanted, still best first.
+pub(crate) fn of_flavor(all: &[Platform], flavor: Flavor) -> Vec<Platform> {
+    let fits = |platform: &&Platform| match flavor {
+        Flavor::Best => true,
+        Flavor::Wasm => platform.os.starts_with("wasi"),
+        Flavor::Linux => platform.os == "linux",
+    };
+    all.iter().filter(fits).cloned().collect()
 }
 
 /// The entry for the best platform of `wanted`; among equals the first listed.

@@ -17,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::digest::{Algorithm, Digest, Digester};
 use crate::error::PullError;
 use crate::files::blocking;
-use crate::image::Image;
+use crate::image::{Flavor, Image, ImageKind};
 use crate::manifest::{Descriptor, Document, DocumentFault, Manifest, OCI_MANIFEST, Platform};
 use crate::plan::{self, Form, FormFault};
 use crate::platform;
@@ -59,7 +59,8 @@ impl ImageStore {
         reference: &ImageReference,
         credentials: &Credentials,
     ) -> Result<Resolved, PullError> {
-        let found = self.pulling(reference, credentials)?.find_manifest().await?;
+        let pulling = self.pulling(reference, Flavor::Best, credentials)?;
+        let found = pulling.find_manifest().await?;
         let (mut size_bytes, mut missing_bytes) = (0, 0);
         for blob in found.blobs() {
             size_bytes += blob.size;
@@ -85,16 +86,47 @@ impl ImageStore {
         credentials: &Credentials,
         progress: Option<ProgressFn>,
     ) -> Result<Arc<Image>, PullError> {
-        self.pulling(reference, credentials)?.pull(progress).await
+        self.pull_as(reference, Flavor::Best, credentials, progress).await
+    }
+
+    /// Pulls the image of this flavor; from an index that offers several, the one that is wanted.
+    ///
+    /// That one is then known beside the one that [`ImageStore::pull`] chooses, and found by
+    /// [`ImageStore::local_as`]. What is no index is pulled whatever its flavor.
+    ///
+    /// # Errors
+    /// As [`ImageStore::pull`].
+    pub async fn pull_as(
+        &self,
+        reference: &ImageReference,
+        flavor: Flavor,
+        credentials: &Credentials,
+        progress: Option<ProgressFn>,
+    ) -> Result<Arc<Image>, PullError> {
+        self.pulling(reference, flavor, credentials)?.pull(progress).await
+    }
+
+    /// Asks the registry what a pull of `reference` would give; of its content only a configuration
+    /// is downloaded, and only where the manifest does not tell.
+    ///
+    /// # Errors
+    /// As [`ImageStore::pull`].
+    pub async fn kind_of(
+        &self,
+        reference: &ImageReference,
+        credentials: &Credentials,
+    ) -> Result<ImageKind, PullError> {
+        self.pulling(reference, Flavor::Best, credentials)?.kind().await
     }
 
     fn pulling(
         &self,
         reference: &ImageReference,
+        flavor: Flavor,
         credentials: &Credentials,
     ) -> Result<Pull, PullError> {
         let repository = self.shared.client.repository(reference, credentials)?;
-        Ok(Pull { shared: Arc::clone(&self.shared), repository })
+        Ok(Pull { shared: Arc::clone(&self.shared), repository, flavor })
     }
 }
 
@@ -102,6 +134,7 @@ impl ImageStore {
 struct Pull {
     shared: Arc<Shared>,
     repository: Repository,
+    flavor: Flavor,
 }
 
 /// A verified manifest.
@@ -138,9 +171,18 @@ impl Pull {
         self.repository.reference()
     }
 
+    /// Under which reference the image is known from now on.
+    fn recorded(&self, found: &Found) -> ImageReference {
+        match (self.flavor, &found.index_digest) {
+            (Flavor::Wasm | Flavor::Linux, Some(_)) => self.reference().fixed(&found.digest),
+            (Flavor::Best, _) | (_, None) => self.reference().clone(),
+        }
+    }
+
     async fn pull(self, progress: Option<ProgressFn>) -> Result<Arc<Image>, PullError> {
         let found = self.find_manifest().await?;
-        if let Some(image) = self.shared.known(self.reference())
+        let reference = self.recorded(&found);
+        if let Some(image) = self.shared.known(&reference)
             && image.manifest_digest == found.digest
             && image.index_digest == found.index_digest
         {
@@ -160,7 +202,7 @@ impl Pull {
             Form::Image => self.image(&found).await?,
         };
         let image = Image {
-            reference: self.reference().clone(),
+            reference,
             manifest_digest: found.digest.clone(),
             index_digest: found.index_digest.clone(),
             kind: content.kind,
@@ -193,8 +235,9 @@ impl Pull {
             }
             Document::Index(index) => index,
         };
-        let wanted = &self.shared.config.platforms;
-        let entry = match (platform::choose(&index.manifests, wanted), index.manifests.as_slice()) {
+        let wanted = platform::of_flavor(&self.shared.config.platforms, self.flavor);
+        let entry = match (platform::choose(&index.manifests, &wanted), index.manifests.as_slice())
+        {
             (Some(entry), _) => entry,
             // A single entry without a platform leaves nothing to choose.
             (None, [only]) if only.platform.is_none() => only,
@@ -320,7 +363,9 @@ impl Pull {
         PullError::NoMatchingPlatform {
             reference: self.reference().clone(),
             offered: platform::names(offered),
-            wanted: platform::names(self.shared.config.platforms.iter()),
+            wanted: platform::names(
+                platform::of_flavor(&self.shared.config.platforms, self.flavor).iter(),
+            ),
         }
     }
 }

@@ -124,6 +124,20 @@ impl ImageReference {
         }
     }
 
+    /// The same, tag and all, but fixed to `digest`.
+    #[must_use]
+    pub fn fixed(&self, digest: &Digest) -> Self {
+        let digest = Some(digest.clone());
+        Self { parts: Arc::new(Parts { digest, ..(*self.parts).clone() }) }
+    }
+
+    /// Whether the other names the same tag of the same repository, whatever their digests.
+    pub(crate) fn has_tag_of(&self, other: &Self) -> bool {
+        let of =
+            |parts: &Parts| (parts.registry.clone(), parts.repository.clone(), parts.tag.clone());
+        self.parts.tag.is_some() && of(&self.parts) == of(&other.parts)
+    }
+
     /// Whether the registry is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`. Such a registry
     /// is spoken to without TLS.
     pub fn is_loopback(&self) -> bool {

@@ -23,7 +23,7 @@ use crate::digest::Digest;
 use crate::error::{OpenError, PullError};
 use crate::files::{blocking, remove_file, sync_parent, write_durably};
 use crate::flights::Flights;
-use crate::image::{Image, ImageConfig, ImageKind};
+use crate::image::{Flavor, Image, ImageConfig, ImageKind};
 use crate::manifest::{Descriptor, OCI_INDEX, OCI_MANIFEST, Platform};
 use crate::platform::node_platforms;
 use crate::reference::ImageReference;
@@ -190,10 +190,33 @@ impl ImageStore {
         index
             .values()
             .find(|known| {
-                known.image.manifest_digest == *digest
-                    || known.image.index_digest.as_ref() == Some(digest)
+                let image = &known.image;
+                // One that was pulled for its flavor is not what the index stands for.
+                let is_flavored = image.reference.digest() == Some(&image.manifest_digest);
+                image.manifest_digest == *digest
+                    || (image.index_digest.as_ref() == Some(digest) && !is_flavored)
             })
             .map(|known| Arc::clone(&known.image))
+    }
+
+    /// The image that is already here for `reference` and has this flavor.
+    ///
+    /// Of an index several can be here, each of which was pulled for its own sake.
+    pub fn local_as(&self, reference: &ImageReference, flavor: Flavor) -> Option<Arc<Image>> {
+        if let Some(image) = self.local(reference).filter(|image| flavor.fits(image.kind)) {
+            return Some(image);
+        }
+        let index = self.shared.index.read();
+        let others = index.values().filter(|known| {
+            let image = &known.image;
+            let is_meant = match reference.digest() {
+                Some(digest) => image.index_digest.as_ref() == Some(digest),
+                None => image.index_digest.is_some() && image.reference.has_tag_of(reference),
+            };
+            is_meant && flavor.fits(image.kind)
+        });
+        let newest = others.max_by_key(|known| known.last_used);
+        newest.map(|known| Arc::clone(&known.image))
     }
 
     /// Whether a pod that names `reference` could start without a pull.

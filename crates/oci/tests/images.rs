@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use wk_oci::{
-    ClientConfig, Credentials, Digest, GarbagePolicy, ImageKind, ImageReference, ImageStore,
-    Limits, Login, OpenError, Progress, PullError, PushError, PushOptions, RegistryClient,
-    RegistryError, StoreConfig, WasmForm, push,
+    ClientConfig, Credentials, Digest, Flavor, GarbagePolicy, ImageKind, ImageReference,
+    ImageStore, Limits, Login, OpenError, Progress, PullError, PushError, PushOptions,
+    RegistryClient, RegistryError, StoreConfig, WasmForm, push,
 };
 use wk_process::TaskGroup;
 use wk_registry::Registry;
@@ -326,7 +326,8 @@ async fn an_index_gives_wasm_before_linux() {
     let bytes = module(10);
     let wasm_config = br#"{"architecture":"wasm","os":"wasip2"}"#.to_vec();
     let wasm = manifest(&descriptor(WASM_CONFIG, &wasm_config), &[descriptor(WASM_LAYER, &bytes)]);
-    let linux_config = image_config("linux", "amd64", &json!({"Cmd": ["/bin/sh"]}), &[]);
+    let native = wk_oci::node_platforms().pop().unwrap().architecture;
+    let linux_config = image_config("linux", &native, &json!({"Cmd": ["/bin/sh"]}), &[]);
     let linux = manifest(&descriptor(OCI_CONFIG, &linux_config), &[]);
     let entry = |root: &Value, os: &str, architecture: &str| {
         let mut entry = descriptor(OCI_MANIFEST, root.to_string().as_bytes());
@@ -334,7 +335,7 @@ async fn an_index_gives_wasm_before_linux() {
         entry
     };
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
-        entry(&linux, "linux", "amd64"), entry(&wasm, "wasip2", "wasm"),
+        entry(&linux, "linux", &native), entry(&wasm, "wasip2", "wasm"),
     ]});
     let blobs = [
         bytes,
@@ -352,6 +353,24 @@ async fn an_index_gives_wasm_before_linux() {
     let index_digest = Digest::of(index.to_string().as_bytes());
     assert_eq!(image.index_digest.as_ref(), Some(&index_digest));
     assert!(store.is_local(&harness.reference("both:1").at(&index_digest)));
+    harness.push_layout("both:2", (OCI_INDEX, &index), &blobs).await;
+    let reference = harness.reference("both:2");
+    let nobody = Credentials::anonymous();
+    let kind = store.kind_of(&reference, &nobody).await.unwrap();
+    assert_eq!((kind, store.local(&reference)), (ImageKind::WasmArtifact, None));
+    assert_eq!(store.local_as(&reference, Flavor::Linux), None);
+    let pulled = store.pull_as(&reference, Flavor::Linux, &nobody, None).await.unwrap();
+    assert_eq!((pulled.kind, store.local(&reference)), (ImageKind::Linux, None));
+    let both = harness.pull(&store, "both:2").await.unwrap();
+    assert_eq!(both.kind, ImageKind::WasmArtifact, "one does not stand in the other's way");
+    drop(store);
+    let store = harness.open();
+    for reference in [reference.clone(), reference.at(&index_digest)] {
+        let local = store.local_as(&reference, Flavor::Linux).unwrap();
+        assert_eq!(local.manifest_digest, pulled.manifest_digest);
+        let local = store.local_as(&reference, Flavor::Wasm).unwrap();
+        assert_eq!(local.manifest_digest, both.manifest_digest);
+    }
     let error = harness.pull(&store, "windows:1").await.unwrap_err();
     assert!(matches!(error, PullError::NoMatchingPlatform { .. }), "{error}");
     assert!(error.to_string().contains("it offers windows/amd64"), "{error}");

@@ -15,7 +15,7 @@ use crate::error::PullError;
 use crate::files::{blocking, sync_parent};
 use crate::image::{ImageConfig, ImageKind};
 use crate::manifest::{ImageConfigFile, Platform};
-use crate::plan::{self, has_wasm_extension};
+use crate::plan::{self, Form, has_wasm_extension};
 use crate::reference::ImageReference;
 use crate::unpack::{self, Layer, UnpackError, UnpackLimits};
 use crate::wasm::{InspectError, WasmInfo};
@@ -47,11 +47,7 @@ impl Pull {
 
     /// An OCI or Docker image: unpacked if its program is Wasm, left as it is otherwise.
     pub(super) async fn image(&self, found: &Found) -> Result<Content, PullError> {
-        let path = self.shared.blobs.path(&found.manifest.config.digest);
-        let json = blocking(move || fs::read(path)).await.map_err(|error| self.storage(error))?;
-        let file: ImageConfigFile = serde_json::from_slice(&json).map_err(|error| {
-            PullError::malformed(self.reference(), format!("its configuration: {error}"))
-        })?;
+        let file = self.configuration(found).await?;
         let config = ImageConfig::from_file(&file);
         let kind = plan::image_kind(&file, &config);
         if kind == ImageKind::Linux {
@@ -78,6 +74,30 @@ impl Pull {
             wasm: Some(wasm),
             rootfs: Some(rootfs),
             _pins: Some(pins),
+        })
+    }
+
+    /// What the image is, as the registry tells it.
+    pub(super) async fn kind(&self) -> Result<ImageKind, PullError> {
+        let found = self.find_manifest().await?;
+        match self.checked_form(&found)? {
+            Form::Artifact(_) => Ok(ImageKind::WasmArtifact),
+            Form::Image => {
+                let blob = &found.manifest.config;
+                let _pins = self.shared.blobs.pin(vec![blob.digest.clone()]);
+                self.shared.blobs.fetch(&self.repository, blob, |_bytes| {}).await?;
+                let file = self.configuration(&found).await?;
+                Ok(plan::image_kind(&file, &ImageConfig::from_file(&file)))
+            }
+        }
+    }
+
+    /// The configuration, which has been fetched.
+    async fn configuration(&self, found: &Found) -> Result<ImageConfigFile, PullError> {
+        let path = self.shared.blobs.path(&found.manifest.config.digest);
+        let json = blocking(move || fs::read(path)).await.map_err(|error| self.storage(error))?;
+        serde_json::from_slice(&json).map_err(|error| {
+            PullError::malformed(self.reference(), format!("its configuration: {error}"))
         })
     }
 
