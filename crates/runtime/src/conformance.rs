@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::broadcast;
 
 use crate::{
     ContainerId, ContainerSpec, ContainerStatus, ExecCommand, Runtime, RuntimeError, RuntimeEvent,
@@ -180,6 +181,11 @@ async fn a_stopped_container_is_listed_until_removed(
         "it must have ended: {stopped:?}"
     );
     within(runtime.stop(&id, Duration::ZERO)).await.expect("stopping again is success");
+    let mut events = runtime.watch();
+    runtime.start(&id, endless).await.expect("starting it again changes nothing");
+    until_exited(&mut events, &id).await;
+    let still = state(runtime, &id).await.expect("it is still listed");
+    assert_eq!(still.status, stopped.status, "it has not run again");
     runtime.remove(&id).await.expect("it can be removed");
     assert!(state(runtime, &id).await.is_none(), "a removed container must not be listed");
     runtime.remove(&id).await.expect("removing again is success");
@@ -210,13 +216,17 @@ async fn an_exit_is_told(runtime: &dyn Runtime, endless: &ContainerSpec) {
     runtime.prepare(&endless.image).await.expect("the image prepares");
     runtime.start(&id, endless).await.expect("it starts");
     within(runtime.stop(&id, Duration::from_secs(1))).await.expect("it stops");
+    until_exited(&mut events, &id).await;
+    runtime.remove(&id).await.expect("it can be removed");
+}
+
+async fn until_exited(events: &mut broadcast::Receiver<RuntimeEvent>, id: &ContainerId) {
     loop {
         let event = within(events.recv()).await.expect("the event arrives");
-        if matches!(event, RuntimeEvent::Exited { id: exited, .. } if exited == id) {
+        if matches!(event, RuntimeEvent::Exited { id: exited, .. } if exited == *id) {
             break;
         }
     }
-    runtime.remove(&id).await.expect("it can be removed");
 }
 
 async fn state(runtime: &dyn Runtime, id: &ContainerId) -> Option<crate::ContainerState> {

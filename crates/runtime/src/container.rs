@@ -86,7 +86,7 @@ pub struct ContainerSpec {
 }
 
 /// A folder or file of the node that the container sees.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Absolute path on the node; it exists.
     pub host_path: PathBuf,
@@ -94,6 +94,42 @@ pub struct Mount {
     pub container_path: String,
     /// Whether writing is refused.
     pub read_only: bool,
+    /// Whether that holds for what is mounted below it, too; a runtime whose programs see no mounts
+    /// has no other way.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recursive_read_only: Recursive,
+    /// Whether mounts that are made below it later are seen on the other side.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub propagation: Propagation,
+}
+
+/// Whether something holds for what is mounted below a mount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recursive {
+    /// No.
+    #[default]
+    No,
+    /// Where the runtime can do it.
+    IfPossible,
+    /// It has to, or the container cannot be had.
+    Yes,
+}
+
+/// Which side of a mount sees the mounts that the other one makes below it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Propagation {
+    /// Neither.
+    #[default]
+    None,
+    /// The container sees those of the node.
+    HostToContainer,
+    /// Both do.
+    Bidirectional,
+}
+
+/// Whether a field need not be written down.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Bounds on what a container may use; `None` is unbounded.
@@ -168,6 +204,8 @@ pub enum ExitReason {
     OomKilled,
     /// It could not be started after all.
     StartError,
+    /// What ran it is gone, and has told nobody.
+    Unknown,
 }
 
 impl ExitReason {
@@ -178,6 +216,7 @@ impl ExitReason {
             Self::Error => "Error",
             Self::OomKilled => "OOMKilled",
             Self::StartError => "StartError",
+            Self::Unknown => "Unknown",
         }
     }
 }
@@ -194,6 +233,9 @@ pub struct ContainerStats {
     pub memory_bytes: u64,
     /// The most that `memory_bytes` has been.
     pub memory_peak_bytes: u64,
+    /// Processes and threads that it has now; none for a Wasm program.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub processes: u64,
     /// What it was asked, if it serves requests and its runtime sees them; `None` otherwise.
     pub requests: Option<RequestStats>,
 }

@@ -214,6 +214,12 @@ impl Runtime for FakeRuntime {
         if !state.prepared.contains(&spec.image.digest) {
             return Err(RuntimeError::ImageMissing { digest: spec.image.digest.clone() });
         }
+        let known = state.containers.get(id).map(|container| &container.status);
+        if let Some(ContainerStatus::Exited(exit)) = known {
+            let event = RuntimeEvent::Exited { id: id.clone(), exit: exit.clone() };
+            // Nobody listening is fine.
+            let _receivers = self.events.send(event);
+        }
         state.consoles.entry(id.clone()).or_insert_with(|| Console {
             stdio: spec.stdio,
             output: broadcast::Sender::new(BACKLOG),
@@ -263,6 +269,7 @@ impl Runtime for FakeRuntime {
             cpu: used.cpu,
             memory_bytes: used.memory_bytes,
             memory_peak_bytes: used.memory_peak_bytes,
+            processes: 0,
             requests: used.requests,
         })
     }

@@ -38,6 +38,8 @@ pub struct ConnectRoute {
     pub from: Option<SocketAddr>,
     /// The address to connect to.
     pub to: SocketAddr,
+    /// Whether the connection is made inside of the pod's network namespace, where it has one.
+    pub inside: bool,
 }
 
 /// A pod's view of the network, asked by a runtime on every socket call of a guest.
@@ -81,7 +83,7 @@ impl GuestNetwork for HostNetwork {
     }
 
     fn connect(&self, _sandbox: &Sandbox, wanted: SocketAddr) -> Result<ConnectRoute, Denied> {
-        Ok(ConnectRoute { from: None, to: wanted })
+        Ok(ConnectRoute { from: None, to: wanted, inside: true })
     }
 
     fn shown(&self, _sandbox: &Sandbox, real: SocketAddr) -> SocketAddr {

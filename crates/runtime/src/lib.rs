@@ -14,10 +14,11 @@ mod guest_network;
 mod image;
 mod linux;
 mod log_file;
+mod namespace;
 mod sandbox;
 mod streams;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,20 +27,21 @@ use tokio::sync::broadcast;
 
 pub use container::{
     ContainerExit, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus,
-    ExitReason, InstancePolicy, Limits, Mount, PodRef, RequestStats,
+    ExitReason, InstancePolicy, Limits, Mount, PodRef, Propagation, Recursive, RequestStats,
 };
 pub use fake::FakeRuntime;
 pub use guest_network::{ConnectRoute, Denied, GuestNetwork, HostNetwork, ResolveError};
 pub use image::{Image, ImageKind};
 pub use linux::{LinuxPod, LinuxSpec, PortProtocol, PublishedPort, Seccomp};
 pub use log_file::{LogFile, LogLimits, rotated_logs};
+pub use namespace::{NetworkNamespace, OpenNamespace};
 pub use sandbox::Sandbox;
 pub use streams::{ExecCommand, Input, Output, Stdio, Streams, TerminalSize};
 
 /// Why a runtime could not do what it was asked.
 ///
 /// The text of a variant is shown to users in the container's status.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum RuntimeError {
     /// The image was not prepared, or its files are gone.
     #[error("image `{digest}` is not on this node")]
@@ -79,7 +81,7 @@ pub enum RuntimeError {
     #[error("node is out of {resource}: {reason}")]
     OutOfResource {
         /// What ran out.
-        resource: &'static str,
+        resource: Cow<'static, str>,
         /// Figures and the setting that would help.
         reason: String,
     },
@@ -107,9 +109,9 @@ pub enum RuntimeError {
     #[error("the {runtime} runtime does not support {what}")]
     Unsupported {
         /// As in [`Runtime::name`].
-        runtime: &'static str,
+        runtime: Cow<'static, str>,
         /// What was asked for.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// The engine behind the runtime cannot be reached; calling again later can help.
     #[error("{engine} cannot be reached: {reason}")]
@@ -129,7 +131,7 @@ pub enum RuntimeError {
     #[error("runtime failed while {doing}: {reason}")]
     Internal {
         /// What was being done.
-        doing: &'static str,
+        doing: Cow<'static, str>,
         /// The error's chain.
         reason: String,
     },
@@ -145,6 +147,13 @@ pub enum RuntimeEvent {
         /// How it ended.
         exit: ContainerExit,
     },
+    /// What the runtime keeps of a pod beside its containers, such as a network namespace, has ended
+    /// although nobody gave it back: containers that run have lost what they had in common. Told
+    /// again by [`Runtime::list`] as long as it is so.
+    SandboxEnded {
+        /// UID of the pod.
+        pod_uid: String,
+    },
     /// The runtime was out of touch with its engine and is not any more: containers may have ended
     /// or vanished meanwhile, which [`Runtime::list`] tells.
     Resynced,
@@ -156,6 +165,7 @@ pub enum RuntimeEvent {
 /// pinned by digest, its environment resolved and its mounts on disk, so that an implementation
 /// has no choices left to make. Every call is idempotent, because the kubelet repeats any call
 /// whose answer it did not see; only [`Runtime::exec`] and [`Runtime::attach`] are never repeated.
+/// Dropping a call leaves no half of a container behind.
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
     /// A short name for logs and for the node's status: `wasm`, `docker`, `fake`.
@@ -174,7 +184,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// the node's limits for compilation, [`RuntimeError::OutOfResource`] if the disk is full.
     async fn prepare(&self, image: &Image) -> Result<(), RuntimeError>;
 
-    /// Creates and starts one container; a second call with the same id changes nothing.
+    /// Creates and starts one container; a second call with the same id changes nothing, and tells
+    /// the end of one that has ended again.
     ///
     /// Once it returns, a container that serves requests accepts connections.
     ///
@@ -224,6 +235,26 @@ pub trait Runtime: Send + Sync + 'static {
         None
     }
 
+    /// Sees to it that a pod has what its containers share in this runtime, before the first of them
+    /// starts, and returns its network namespace, for containers of other runtimes to make their
+    /// sockets in.
+    ///
+    /// `None` where a pod has none of its own: on the node's network, and in runtimes whose
+    /// containers need none. Another namespace than the time before means that the first is gone.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`], [`RuntimeError::InvalidSpec`], and
+    /// [`RuntimeError::Unsupported`] if there is a namespace that cannot be reached from here.
+    async fn open_pod(
+        &self,
+        pod: &PodRef,
+        sandbox: &Sandbox,
+        linux: &LinuxPod,
+    ) -> Result<Option<NetworkNamespace>, RuntimeError> {
+        let (_, _, _) = (pod, sandbox, linux);
+        Ok(None)
+    }
+
     /// Gives back what the runtime keeps of a pod beside its containers, such as a network
     /// namespace; containers that are left are ended, without grace, and removed. An unknown uid
     /// is success.
@@ -235,14 +266,13 @@ pub trait Runtime: Send + Sync + 'static {
         Ok(())
     }
 
-    /// As [`Runtime::remove_pod`], for all pods but those with these uids: what is left of pods
-    /// that were deleted while nobody looked.
+    /// The uids of all pods of which the runtime keeps something that [`Runtime::remove_pod`] gives
+    /// back.
     ///
     /// # Errors
-    /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`]; calling again is safe.
-    async fn retain_pods(&self, pod_uids: &HashSet<String>) -> Result<(), RuntimeError> {
-        let _ = pod_uids;
-        Ok(())
+    /// [`RuntimeError::Unavailable`], [`RuntimeError::Internal`].
+    async fn pods(&self) -> Result<Vec<String>, RuntimeError> {
+        Ok(Vec::new())
     }
 
     /// Events from now on.
@@ -257,6 +287,16 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Errors
     /// [`RuntimeError::NoSuchContainer`].
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError>;
+
+    /// Bytes that a container takes on the node's disk, beside its image, its log and what is mounted
+    /// into it: what it has written to its own file system. Measured when asked, which may take long.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NoSuchContainer`], [`RuntimeError::Unavailable`], [`RuntimeError::Internal`].
+    async fn disk_bytes(&self, id: &ContainerId) -> Result<u64, RuntimeError> {
+        let _ = id;
+        Ok(0)
+    }
 
     /// Removes what this runtime keeps only for speed, such as compiled code, until at most
     /// `keep_bytes` of it are left on disk: least recently used first, and nothing that a container
@@ -291,7 +331,7 @@ pub trait Runtime: Send + Sync + 'static {
         streams: Streams,
     ) -> Result<i32, RuntimeError> {
         let (_, _, _) = (id, command, streams);
-        Err(RuntimeError::Unsupported { runtime: self.name(), what: "exec" })
+        Err(RuntimeError::Unsupported { runtime: self.name().into(), what: "exec".into() })
     }
 
     /// Connects `streams` to the main program of a running container, until the container ends.
@@ -306,6 +346,6 @@ pub trait Runtime: Send + Sync + 'static {
     /// [`RuntimeError::Unsupported`].
     async fn attach(&self, id: &ContainerId, streams: Streams) -> Result<(), RuntimeError> {
         let (_, _) = (id, streams);
-        Err(RuntimeError::Unsupported { runtime: self.name(), what: "attach" })
+        Err(RuntimeError::Unsupported { runtime: self.name().into(), what: "attach".into() })
     }
 }

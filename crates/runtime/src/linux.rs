@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ContainerId;
+use crate::container::is_default;
+
 /// The part of a container's specification that means something to Linux programs alone.
 ///
 /// The default is what an engine gives by itself: the image's user and the engine's own
@@ -40,6 +43,9 @@ pub struct LinuxSpec {
     pub max_pids: Option<u32>,
     /// Who ends first when the node runs out of memory: -1000 (never) to 1000.
     pub oom_score_adj: i32,
+    /// Another container of the pod whose processes this one sees, and that one's its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub target: Option<ContainerId>,
     /// What all containers of the pod have in common, and so say the same of.
     pub pod: LinuxPod,
 }
@@ -56,6 +62,9 @@ pub struct LinuxPod {
     pub host_ipc: bool,
     /// Whether they see each other's processes.
     pub share_processes: bool,
+    /// Whether root in its containers is to be nobody on the node.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own_users: bool,
     /// Kernel settings of the pod's namespaces.
     pub sysctls: BTreeMap<String, String>,
 }

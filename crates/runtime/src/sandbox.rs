@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::NetworkNamespace;
 
 /// The network side of a pod, made once and handed to every runtime with a container in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +21,9 @@ pub struct Sandbox {
     /// Where the pod's `localhost` really is; equal to the loopback for pods of the host's
     /// network and inside a network namespace.
     pub loopback: IpAddr,
-    /// The pod's network namespace, if it has one.
-    pub netns: Option<PathBuf>,
+    /// The network namespace that the container's sockets are to be made in, if the pod has one that
+    /// its runtime does not see to by itself.
+    pub netns: Option<NetworkNamespace>,
     /// Whether the pod uses the node's own network.
     pub host_network: bool,
     /// Host aliases of the pod: name to addresses.

@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use async_trait::async_trait;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 use wk_runtime::{ConnectRoute, Denied, GuestNetwork, ResolveError, Sandbox};
 
 use crate::NameTable;
@@ -47,6 +49,23 @@ fn fitted(ip: IpAddr, like: SocketAddr, port: u16) -> SocketAddr {
     }
 }
 
+/// A route that does not begin in the namespace of the pod, if it has one.
+fn outside(from: Option<SocketAddr>, to: SocketAddr) -> ConnectRoute {
+    ConnectRoute { from, to, inside: false }
+}
+
+/// Whether some program of the node takes connections at an address of its own.
+///
+/// The kernel is asked by binding another socket there, which it refuses beside one that listens and,
+/// with this option, beside no other.
+fn listens(ip: IpAddr, port: u16) -> bool {
+    let family = if ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let asked = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let Ok(asked) = asked else { return false };
+    sockopt::set_socket_reuseaddr(&asked, true).is_ok()
+        && bind(&asked, &SocketAddr::new(ip, port)) == Err(Errno::ADDRINUSE)
+}
+
 fn denied<T>(address: SocketAddr, reason: &'static str) -> Result<T, Denied> {
     Err(Denied { address, reason })
 }
@@ -61,9 +80,15 @@ impl GuestNetwork for RootlessGuestNetwork {
             return denied(wanted, "the pod has no IPv6 address");
         };
         let own = match place(ip) {
+            // All of 127.0.0.0/8 is local to a namespace, and the engine leads connections to the
+            // pod's address there to another one that the pod does not know.
+            Place::Unspecified if sandbox.netns.is_some() => IpAddr::V4(ip),
+            _ if sandbox.netns.is_some() && sandbox.ip == ip => Ipv4Addr::UNSPECIFIED.into(),
+            Place::Localhost if sandbox.netns.is_some() => IpAddr::V4(ip),
             Place::Unspecified => sandbox.ip,
             Place::Localhost => sandbox.loopback,
-            _ if sandbox.ip == ip || sandbox.loopback == ip => IpAddr::V4(ip),
+            _ if sandbox.ip == ip => IpAddr::V4(ip),
+            _ if sandbox.loopback == ip && sandbox.netns.is_none() => IpAddr::V4(ip),
             _ => return denied(wanted, "the address is not the pod's"),
         };
         Ok(fitted(own, wanted, wanted.port()))
@@ -76,7 +101,7 @@ impl GuestNetwork for RootlessGuestNetwork {
         let Some(ip) = as_v4(wanted.ip()) else {
             let wanted_ip = wanted.ip();
             if sandbox.host_network || !(wanted_ip.is_loopback() || wanted_ip.is_unspecified()) {
-                return Ok(ConnectRoute { from: None, to: wanted });
+                return Ok(outside(None, wanted));
             }
             return denied(wanted, "the pod has no IPv6 address");
         };
@@ -85,19 +110,29 @@ impl GuestNetwork for RootlessGuestNetwork {
             return denied(wanted, "pods may not ask for the machine's secrets");
         }
         if sandbox.host_network && place != Place::PrivateLoopback {
-            return Ok(ConnectRoute { from: None, to: wanted });
+            return Ok(outside(None, wanted));
+        }
+        let is_local = matches!(place, Place::Unspecified | Place::Localhost);
+        if sandbox.netns.is_some() && (is_local || sandbox.ip == ip) {
+            return Ok(ConnectRoute { from: None, to: wanted, inside: true });
         }
         let from = |own: IpAddr| Some(fitted(own, wanted, 0));
-        let to_loopback = || ConnectRoute {
-            from: from(sandbox.loopback),
-            to: fitted(sandbox.loopback, wanted, wanted.port()),
-        };
+        let loopback = sandbox.loopback;
+        let to_loopback = || outside(from(loopback), fitted(loopback, wanted, wanted.port()));
         match place {
-            Place::Unspecified | Place::Localhost => Ok(to_loopback()),
-            Place::PrivateLoopback if sandbox.loopback == ip => Ok(to_loopback()),
+            Place::Unspecified | Place::Localhost => {
+                let port = wanted.port();
+                // Who listens at every address has the pod's, and is meant by `localhost`, too.
+                let home = !listens(loopback, port) && listens(sandbox.ip, port);
+                let home = if home { sandbox.ip } else { loopback };
+                Ok(outside(from(loopback), fitted(home, wanted, port)))
+            }
+            Place::PrivateLoopback if sandbox.loopback == ip && sandbox.netns.is_none() => {
+                Ok(to_loopback())
+            }
             Place::PrivateLoopback => denied(wanted, "it is another pod's loopback"),
-            Place::Pod | Place::Service => Ok(ConnectRoute { from: from(sandbox.ip), to: wanted }),
-            Place::Outside | Place::Metadata => Ok(ConnectRoute { from: None, to: wanted }),
+            Place::Pod | Place::Service => Ok(outside(from(sandbox.ip), wanted)),
+            Place::Outside | Place::Metadata => Ok(outside(None, wanted)),
         }
     }
 

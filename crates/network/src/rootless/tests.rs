@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use wk_runtime::{ConnectRoute, GuestNetwork as _, PodRef, ResolveError};
+use wk_runtime::{ConnectRoute, GuestNetwork as _, NetworkNamespace, PodRef, ResolveError};
 
 use super::*;
 use crate::{NameTable, conformance};
@@ -77,9 +77,57 @@ async fn a_pod_connects_from_the_right_address() {
         ("[fd00:ec2::254]:80", None),
         ("[::1]:80", None),
     ] {
-        let expected = route.map(|(from, to)| ConnectRoute { from: from.map(at), to: at(to) });
+        let route = route.map(|(from, to)| (from.map(at), at(to)));
+        let expected = route.map(|(from, to)| ConnectRoute { from, to, inside: false });
         assert_eq!(guest.connect(&sandbox, at(wanted)).ok(), expected, "{wanted}");
     }
+}
+
+#[tokio::test]
+async fn localhost_is_also_who_listens_at_every_address() {
+    let (guest, sandbox) = (RootlessGuestNetwork::default(), sandbox().await);
+    let everywhere = std::net::TcpListener::bind("127.64.0.5:0").unwrap();
+    let port = everywhere.local_addr().unwrap().port();
+    let local = || guest.connect(&sandbox, SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    let route = local();
+    assert_eq!(
+        (route.from, route.to),
+        (Some(at("127.96.0.5:0")), everywhere.local_addr().unwrap())
+    );
+    // One that listens at the loopback alone goes first.
+    let private = std::net::TcpListener::bind(("127.96.0.5", port)).unwrap();
+    assert_eq!(local().to, private.local_addr().unwrap());
+    drop((everywhere, private));
+    assert_eq!(local().to, SocketAddr::from(([127, 96, 0, 5], port)));
+}
+
+#[tokio::test]
+async fn a_pod_with_a_namespace_has_its_own_addresses_in_there() {
+    let netns = NetworkNamespace { path: "/proc/1/ns/net".into(), inode: 1 };
+    let sandbox = Sandbox { netns: Some(netns), ..sandbox().await };
+    let guest = RootlessGuestNetwork::default();
+    for (wanted, real) in [
+        ("0.0.0.0:80", Some("0.0.0.0:80")),
+        ("127.0.0.1:80", Some("127.0.0.1:80")),
+        ("127.64.0.5:80", Some("0.0.0.0:80")),
+        ("127.64.0.6:80", None),
+        ("127.96.0.5:80", None),
+    ] {
+        assert_eq!(guest.bind(&sandbox, at(wanted)).ok(), real.map(at), "bind {wanted}");
+    }
+    for (wanted, from, inside) in [
+        ("127.0.0.1:80", None, true),
+        ("0.0.0.0:80", None, true),
+        ("127.64.0.5:80", None, true),
+        ("127.64.0.6:80", Some("127.64.0.5:0"), false),
+        ("127.32.0.1:443", Some("127.64.0.5:0"), false),
+        ("93.184.216.34:80", None, false),
+    ] {
+        let expected = ConnectRoute { from: from.map(at), to: at(wanted), inside };
+        assert_eq!(guest.connect(&sandbox, at(wanted)), Ok(expected), "connect {wanted}");
+    }
+    assert!(guest.connect(&sandbox, at("127.96.0.5:80")).is_err());
+    assert_eq!(guest.shown(&sandbox, at("127.0.0.1:9")), at("127.0.0.1:9"));
 }
 
 #[tokio::test]
