@@ -19,6 +19,10 @@ use tokio::sync::mpsc;
 const PIECE_BYTES: usize = 128 << 10;
 const PIECES: usize = 8;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The most that a layer may unpack to: a few bytes can stand for any number.
+const MAX_LAYER_BYTES: u64 = 32 << 30;
+/// The most memory that unpacking may take, as a power of two: 128 MiB, which every writer keeps to.
+const MAX_WINDOW_LOG: u32 = 27;
 
 /// The parts of a manifest that matter here.
 #[derive(Debug, Deserialize)]
@@ -89,22 +93,33 @@ impl Source {
         archive.finish()
     }
 
-    /// A layer in a form that every engine reads: older ones do not know zstd.
-    fn layer(&self, digest: &str) -> io::Result<(File, u64)> {
+    /// A layer in a form that every engine reads, and how many bytes that is: older engines do not
+    /// know zstd, which is unpacked twice instead of being kept, the first time to be measured.
+    fn layer(&self, digest: &str) -> io::Result<(Box<dyn io::Read>, u64)> {
         let mut file = File::open(blob(&self.layout, digest)?)?;
         let mut magic = Vec::new();
         (&mut file).take(4).read_to_end(&mut magic)?;
         io::Seek::rewind(&mut file)?;
         if magic != ZSTD_MAGIC {
             let bytes = file.metadata()?.len();
-            return Ok((file, bytes));
+            return Ok((Box::new(file), bytes));
         }
-        let mut unpacked = tempfile::tempfile()?;
-        zstd::stream::copy_decode(file, &mut unpacked)?;
-        let bytes = unpacked.metadata()?.len();
-        io::Seek::rewind(&mut unpacked)?;
-        Ok((unpacked, bytes))
+        let mut measured = decoder(file.try_clone()?)?.take(MAX_LAYER_BYTES + 1);
+        let bytes = io::copy(&mut measured, &mut io::sink())?;
+        if bytes > MAX_LAYER_BYTES {
+            let reason = format!("layer `{digest}` unpacks to more than {MAX_LAYER_BYTES} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        // Both read at the same place.
+        io::Seek::rewind(&mut file)?;
+        Ok((Box::new(decoder(file)?), bytes))
     }
+}
+
+fn decoder(file: File) -> io::Result<zstd::Decoder<'static, io::BufReader<File>>> {
+    let mut decoder = zstd::Decoder::new(file)?;
+    decoder.window_log_max(MAX_WINDOW_LOG)?;
+    Ok(decoder)
 }
 
 fn append(

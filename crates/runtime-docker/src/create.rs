@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
-    PortBinding,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    MountBindOptionsPropagationEnum, MountType, PortBinding,
 };
-use wk_runtime::{ContainerId, ContainerSpec, PortProtocol, Seccomp};
+use wk_runtime::{
+    ContainerId, ContainerSpec, LinuxPod, PodRef, PortProtocol, Propagation, Recursive, Sandbox,
+    Seccomp,
+};
 
+use crate::engine::Facts;
 use crate::labels;
 
 /// Bytes of each of the two files in which the engine keeps a program's output until it is in the
@@ -37,10 +41,9 @@ pub(crate) fn sandbox_name(owner: &str, pod_uid: &str) -> String {
 pub(crate) fn sandbox(
     owner: &str,
     image: String,
-    spec: &ContainerSpec,
-    may_prefer: bool,
+    (of, network, pod): (&PodRef, &Sandbox, &LinuxPod),
+    facts: &Facts,
 ) -> ContainerCreateBody {
-    let (pod, network) = (&spec.linux.pod, &spec.sandbox);
     let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
     for published in &pod.published {
         let protocol = match published.protocol {
@@ -71,7 +74,7 @@ pub(crate) fn sandbox(
         extra_hosts: Some(hosts.collect()),
         sysctls: Some(sysctls),
         cpu_shares: i64::try_from(MIN_CPU_SHARES).ok(),
-        oom_score_adj: may_prefer.then_some(SANDBOX_OOM_SCORE),
+        oom_score_adj: facts.may_prefer.then_some(SANDBOX_OOM_SCORE),
         readonly_rootfs: Some(true),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
@@ -83,7 +86,7 @@ pub(crate) fn sandbox(
         // The host's own name belongs to its network.
         hostname: (!network.host_network).then(|| network.hostname.clone()),
         exposed_ports: Some(exposed),
-        labels: Some(labels::of_sandbox(owner, &spec.pod)),
+        labels: Some(labels::of_sandbox(owner, of)),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
@@ -96,7 +99,7 @@ pub(crate) fn container(
     image: String,
     sandbox: &str,
     spec: &ContainerSpec,
-    may_prefer: bool,
+    facts: &Facts,
 ) -> ContainerCreateBody {
     let some = |words: &[String]| Some(words.to_vec()).filter(|words| !words.is_empty());
     // A later value of one name wins.
@@ -119,12 +122,12 @@ pub(crate) fn container(
             ..HealthConfig::default()
         }),
         labels: Some(labels::of_container(owner, id, spec)),
-        host_config: Some(host_config(sandbox, spec, may_prefer)),
+        host_config: Some(host_config((owner, sandbox), spec, facts)),
         ..ContainerCreateBody::default()
     }
 }
 
-fn host_config(sandbox: &str, spec: &ContainerSpec, may_prefer: bool) -> HostConfig {
+fn host_config((owner, sandbox): (&str, &str), spec: &ContainerSpec, facts: &Facts) -> HostConfig {
     let (linux, pod, limits) = (&spec.linux, &spec.linux.pod, spec.limits);
     let of_sandbox = format!("container:{sandbox}");
     let memory = limits.memory_bytes.and_then(|bytes| i64::try_from(bytes).ok());
@@ -142,8 +145,10 @@ fn host_config(sandbox: &str, spec: &ContainerSpec, may_prefer: bool) -> HostCon
         ipc_mode: Some(if pod.host_ipc { "host".to_owned() } else { of_sandbox.clone() }),
         pid_mode: if pod.host_pid {
             Some("host".to_owned())
+        } else if pod.share_processes {
+            Some(of_sandbox)
         } else {
-            pod.share_processes.then_some(of_sandbox)
+            linux.target.as_ref().map(|id| format!("container:{}", container_name(owner, id)))
         },
         memory,
         // No swap: the limit is one of memory and swap together.
@@ -152,8 +157,8 @@ fn host_config(sandbox: &str, spec: &ContainerSpec, may_prefer: bool) -> HostCon
         cpu_quota: quota,
         cpu_shares: i64::try_from(shares.clamp(MIN_CPU_SHARES, MAX_CPU_SHARES)).ok(),
         pids_limit: linux.max_pids.map(i64::from),
-        oom_score_adj: Some(score).filter(|score| may_prefer || *score >= 0),
-        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        oom_score_adj: Some(score).filter(|score| facts.may_prefer || *score >= 0),
+        mounts: Some(spec.mounts.iter().map(|one| mount(one, facts)).collect()),
         cap_add: Some(linux.add_capabilities.clone()),
         cap_drop: Some(linux.drop_capabilities.clone()),
         group_add: Some(linux.groups.iter().map(u32::to_string).collect()),
@@ -170,12 +175,51 @@ fn host_config(sandbox: &str, spec: &ContainerSpec, may_prefer: bool) -> HostCon
     }
 }
 
-fn mount(mount: &wk_runtime::Mount) -> Mount {
+/// Refuses what an engine cannot do and would leave out.
+///
+/// # Errors
+/// What it is, and what would help.
+pub(crate) fn check(spec: &ContainerSpec, facts: &Facts) -> Result<(), String> {
+    if spec.linux.pod.own_users && !facts.maps_users {
+        return Err(
+            "hostUsers: false is not possible: this container engine maps users for all of its \
+             containers or for none, and has been told to do it for none (Docker's setting is \
+             `userns-remap`)"
+                .to_owned(),
+        );
+    }
+    let recursive = spec.mounts.iter().find(|mount| mount.recursive_read_only == Recursive::Yes);
+    match recursive.filter(|_| !facts.mounts_recursively) {
+        Some(mount) => Err(format!(
+            "recursiveReadOnly: Enabled of `{}` is not possible: the container engine is too old, \
+             it has to speak version 1.44 of Docker's API",
+            mount.container_path
+        )),
+        None => Ok(()),
+    }
+}
+
+fn mount(mount: &wk_runtime::Mount, facts: &Facts) -> Mount {
+    let propagation = match mount.propagation {
+        Propagation::None => None,
+        Propagation::HostToContainer => Some(MountBindOptionsPropagationEnum::RSLAVE),
+        Propagation::Bidirectional => Some(MountBindOptionsPropagationEnum::RSHARED),
+    };
+    let recursive = mount.recursive_read_only;
+    // Engines that know the difference make it by themselves where they are not told.
+    let knows = mount.read_only && facts.mounts_recursively;
+    let options = MountBindOptions {
+        propagation,
+        read_only_non_recursive: (knows && recursive == Recursive::No).then_some(true),
+        read_only_force_recursive: (knows && recursive == Recursive::Yes).then_some(true),
+        ..MountBindOptions::default()
+    };
     Mount {
         typ: Some(MountType::BIND),
         source: Some(mount.host_path.display().to_string()),
         target: Some(mount.container_path.clone()),
         read_only: Some(mount.read_only),
+        bind_options: (options != MountBindOptions::default()).then_some(options),
         ..Mount::default()
     }
 }

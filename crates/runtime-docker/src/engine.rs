@@ -17,6 +17,8 @@ use crate::pause::Arch;
 const ANSWER: Duration = Duration::from_mins(2);
 /// How long it may take to say who it is.
 const HELLO: Duration = Duration::from_secs(10);
+/// The version of the API from which on read-only mounts can be so all the way down.
+const RECURSIVE_MOUNTS: (usize, usize) = (1, 44);
 /// The number of the capability.
 const CAP_SYS_RESOURCE: u32 = 24;
 
@@ -54,6 +56,10 @@ pub(crate) struct Facts {
     /// Whether it can have a program outlive others when memory runs out, which takes
     /// `CAP_SYS_RESOURCE`; engines without it fail to start a container that is to.
     pub(crate) may_prefer: bool,
+    /// Whether root in its containers is nobody on the machine.
+    pub(crate) maps_users: bool,
+    /// Whether it can make what is mounted below a read-only mount read-only, too.
+    pub(crate) mounts_recursively: bool,
 }
 
 impl Engine {
@@ -129,6 +135,11 @@ impl Engine {
             arch: version.arch.as_deref().and_then(Arch::parse),
             is_reachable: !rootless,
             may_prefer: !rootless && self.has_cap_sys_resource().await,
+            maps_users: rootless || options.iter().any(|option| option.contains("name=userns")),
+            mounts_recursively: {
+                let spoken = docker.client_version();
+                (spoken.major_version, spoken.minor_version) >= RECURSIVE_MOUNTS
+            },
         };
         Ok(Connected { docker, facts: Arc::new(facts) })
     }
@@ -165,11 +176,11 @@ impl Engine {
         debug!(doing, %error, "engine call failed");
         match error {
             Error::DockerResponseServerError { message, .. } => {
-                RuntimeError::Internal { doing, reason: message.clone() }
+                RuntimeError::Internal { doing: doing.into(), reason: message.clone() }
             }
             Error::RequestTimeoutError => RuntimeError::TimedOut { after: ANSWER },
             error if is_broken_connection(error) => self.unavailable(chain(error)),
-            error => RuntimeError::Internal { doing, reason: chain(error) },
+            error => RuntimeError::Internal { doing: doing.into(), reason: chain(error) },
         }
     }
 }

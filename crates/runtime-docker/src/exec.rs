@@ -7,7 +7,8 @@ use bollard::Docker;
 use bollard::exec::CreateExecOptions;
 use bollard::query_parameters::{ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tracing::{debug, warn};
 use wk_runtime::{ContainerId, ExecCommand, RuntimeError, Streams, TerminalSize};
 
@@ -28,6 +29,8 @@ const DETACH_KEYS: &str = "ctrl-^,ctrl-_,ctrl-^,ctrl-_";
 /// How often, and for how long, the engine is asked for what it is about to know.
 const SOON: Duration = Duration::from_millis(10);
 const SOON_TRIES: u32 = 500;
+/// How often it is asked for what it has told by then, if it tells.
+const LATER: Duration = Duration::from_secs(1);
 
 impl Shared {
     /// See [`wk_runtime::Runtime::exec`].
@@ -61,7 +64,9 @@ impl Shared {
             }
             Err(error) => return Err(self.engine.failed("running a program", &error)),
         };
-        let mut running = Running { shared: self, docker: &docker, exec, container, over: false };
+        let ends = self.exec_ends.subscribe();
+        let mut running =
+            Running { shared: self, docker: &docker, exec, container, ends, over: false };
         let path = raw::versioned(&docker, &format!("/exec/{}/start", running.exec));
         let body = json!({"Detach": false, "Tty": command.tty}).to_string();
         let connection = raw::hijack(self.engine.socket(), &path, body, &self.tasks).await;
@@ -137,7 +142,7 @@ impl Shared {
             }
             RawError::Refused { status: 409, .. } => RuntimeError::NotRunning { id: id.clone() },
             RawError::Refused { message, .. } => {
-                RuntimeError::Internal { doing: "attaching", reason: message }
+                RuntimeError::Internal { doing: "attaching".into(), reason: message }
             }
         })?;
         let (from, to) = tokio::io::split(connection);
@@ -209,6 +214,7 @@ struct Running<'a> {
     docker: &'a Docker,
     exec: String,
     container: Arc<Container>,
+    ends: broadcast::Receiver<String>,
     over: bool,
 }
 
@@ -236,9 +242,11 @@ impl Running<'_> {
         }
     }
 
-    /// The exit code, and whether there was a process at all.
-    async fn ended(&self) -> Result<(i32, bool), RuntimeError> {
-        for _ in 0..SOON_TRIES {
+    /// Waits until the program has ended, whatever became of its output; the exit code, and whether
+    /// there was a process at all.
+    async fn ended(&mut self) -> Result<(i32, bool), RuntimeError> {
+        let mut delay = SOON;
+        loop {
             match self.docker.inspect_exec(&self.exec).await {
                 Ok(found) if found.running == Some(true) && !self.container.has_ended() => {}
                 Ok(found) => {
@@ -251,9 +259,26 @@ impl Running<'_> {
                 Err(error) if is_absent(&error) => return Ok((137, true)),
                 Err(error) => return Err(self.shared.engine.failed("running a program", &error)),
             }
-            tokio::time::sleep(SOON).await;
+            // Engines differ in whether and how they tell: they are asked now and then all the same.
+            tokio::select! {
+                biased;
+                () = told(&mut self.ends, &self.exec) => {}
+                () = self.container.ended() => {}
+                () = tokio::time::sleep(delay) => delay = (delay * 2).min(LATER),
+            }
         }
-        Err(RuntimeError::TimedOut { after: SOON * SOON_TRIES })
+    }
+}
+
+/// Waits until the engine has told that a program has ended, or something that may have been that.
+async fn told(ends: &mut broadcast::Receiver<String>, exec: &str) {
+    loop {
+        match ends.recv().await {
+            Ok(ended) if ended != exec => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // Unreachable: whoever runs a program holds the sender.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
     }
 }
 

@@ -110,7 +110,7 @@ impl EngineImages {
                 Err(RuntimeError::ImageMissing { digest: digest.to_owned() })
             }
             Err(error) => Err(RuntimeError::Internal {
-                doing: "reading an image's manifest",
+                doing: "reading an image's manifest".into(),
                 reason: error.to_string(),
             }),
         }
@@ -132,10 +132,10 @@ impl EngineImages {
             return Ok(id);
         }
         let what = "engines on other processors than x86-64 and aarch64";
-        let unsupported = RuntimeError::Unsupported { runtime: "docker", what };
+        let unsupported = RuntimeError::Unsupported { runtime: "docker".into(), what: what.into() };
         let arch = connected.facts.arch.ok_or(unsupported)?;
         let internal =
-            |reason| RuntimeError::Internal { doing: "making the sandbox image", reason };
+            |reason| RuntimeError::Internal { doing: "making the sandbox image".into(), reason };
         let archive = pause::image(arch, &name).map_err(|error| internal(error.to_string()))?;
         let archive = futures::stream::iter([Ok(Bytes::from(archive))]);
         self.send(docker, archive).await.map_err(|error| match error {

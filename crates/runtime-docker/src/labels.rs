@@ -77,6 +77,11 @@ fn of_pod(owner: &str, kind: &str, pod: &PodRef) -> HashMap<String, String> {
     labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
+/// The uid of the pod whose sandbox has these labels; `None` for everything else.
+pub(crate) fn sandbox_of(labels: &HashMap<String, String>) -> Option<&String> {
+    labels.get(POD_UID).filter(|_| labels.get(KIND).is_some_and(|kind| kind == SANDBOX))
+}
+
 /// Reads the labels of a container; `None` for sandboxes, and for what was not made here.
 pub(crate) fn read(labels: &HashMap<String, String>) -> Option<Labelled> {
     let of = |name: &str| labels.get(name).cloned();

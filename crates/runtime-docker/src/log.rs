@@ -50,13 +50,33 @@ pub(crate) async fn write(shared: Arc<Shared>, container: Arc<Container>) {
 /// Copies what there is and what comes; true if nothing more can come.
 async fn copy(shared: &Shared, container: &Container, writer: &mut Writer) -> bool {
     let Ok(docker) = shared.engine.docker().await else { return false };
+    let versioned = |path: &str| raw::versioned(&docker, path);
+    if !copy_part(shared, container, writer, true, versioned).await {
+        return false;
+    }
+    let ended = match docker.inspect_container(&container.engine_id, None).await {
+        Ok(found) => found.state.and_then(|state| state.running) != Some(true),
+        Err(error) => is_absent(&error),
+    };
+    // Engines leave the last line out for those who follow if the program has not ended it.
+    ended && copy_part(shared, container, writer, false, versioned).await
+}
+
+/// Copies what there is, and with `follows` what comes until the container ends; false if that could not
+/// be read.
+async fn copy_part(
+    shared: &Shared,
+    container: &Container,
+    writer: &mut Writer,
+    follows: bool,
+    versioned: impl Fn(&str) -> String,
+) -> bool {
     let Some(mut position) = writer.position().await else { return false };
-    let id = &container.engine_id;
-    let since = position.since();
-    let path =
-        format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1&since={since}");
-    let path = raw::versioned(&docker, &path);
-    let body = match raw::follow(shared.engine.socket(), &path, &shared.tasks).await {
+    let (id, since, follow) = (&container.engine_id, position.since(), u8::from(follows));
+    let path = format!(
+        "/containers/{id}/logs?follow={follow}&stdout=1&stderr=1&timestamps=1&since={since}"
+    );
+    let body = match raw::follow(shared.engine.socket(), &versioned(&path), &shared.tasks).await {
         Ok(body) => body,
         Err(RawError::Refused { status: 404, .. }) => return true,
         Err(error) => {
@@ -65,10 +85,7 @@ async fn copy(shared: &Shared, container: &Container, writer: &mut Writer) -> bo
         }
     };
     read(body, container.tty, &mut position, writer).await;
-    match docker.inspect_container(id, None).await {
-        Ok(found) => found.state.and_then(|state| state.running) != Some(true),
-        Err(error) => is_absent(&error),
-    }
+    true
 }
 
 async fn read(mut body: Incoming, tty: bool, position: &mut Position, writer: &mut Writer) {

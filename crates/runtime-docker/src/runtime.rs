@@ -10,8 +10,8 @@ use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::EndpointSettings;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-    StatsOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptionsBuilder, KillContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, StatsOptionsBuilder,
 };
 use futures::StreamExt as _;
 use parking_lot::Mutex;
@@ -19,7 +19,8 @@ use tokio::sync::broadcast;
 use wk_process::TaskGroup;
 use wk_runtime::{
     ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus, ExecCommand,
-    Image, Runtime, RuntimeError, RuntimeEvent, Streams,
+    Image, LinuxPod, NetworkNamespace, PodRef, Runtime, RuntimeError, RuntimeEvent, Sandbox,
+    Streams,
 };
 
 use crate::config::DockerConfig;
@@ -50,11 +51,15 @@ pub(crate) struct Shared {
     pub(crate) images: EngineImages,
     pub(crate) tasks: TaskGroup,
     pub(crate) events: broadcast::Sender<RuntimeEvent>,
+    /// The engine's ids of programs beside the main ones, as they end.
+    pub(crate) exec_ends: broadcast::Sender<String>,
     pub(crate) containers: Mutex<HashMap<ContainerId, Arc<Container>>>,
     /// Containers that are being made; nobody else looks at them.
     pub(crate) starting: Mutex<HashSet<ContainerId>>,
     /// One at a time makes a pod's sandbox.
     pods: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The engine's ids of the sandboxes that are in use, by the pod's uid.
+    pub(crate) sandboxes: Mutex<HashMap<String, String>>,
     /// The addresses of sandboxes in the engine's network, by the pod's uid.
     addresses: Mutex<HashMap<String, IpAddr>>,
 }
@@ -72,9 +77,11 @@ impl DockerRuntime {
             images,
             tasks,
             events: broadcast::Sender::new(EVENTS),
+            exec_ends: broadcast::Sender::new(EVENTS),
             containers: Mutex::default(),
             starting: Mutex::default(),
             pods: Mutex::default(),
+            sandboxes: Mutex::default(),
             addresses: Mutex::default(),
         });
         let following = Arc::clone(&shared);
@@ -158,7 +165,8 @@ impl Shared {
             return Ok(());
         }
         let image = self.images.id(&connected.docker, &spec.image.digest).await?;
-        let sandbox = self.sandbox(&connected, spec).await?;
+        let wanted = (&spec.pod, &spec.sandbox, &spec.linux.pod);
+        let sandbox = self.sandbox(&connected, wanted).await?;
         let engine_id = self.make(&connected, id, image, &sandbox, spec).await?;
         let docker = &connected.docker;
         if let Err(error) = docker.start_container(&engine_id, None).await {
@@ -190,13 +198,21 @@ impl Shared {
         let name = create::container_name(&self.owner, id);
         // One that was made and never started may belong to a sandbox that is gone.
         self.force_remove(docker, &name).await?;
-        let may_prefer = connected.facts.may_prefer;
-        let body = create::container(&self.owner, id, image, sandbox, spec, may_prefer);
+        let facts = &connected.facts;
+        create::check(spec, facts).map_err(|reason| RuntimeError::InvalidSpec { reason })?;
+        let digest = spec.image.digest.clone();
+        let body = create::container(&self.owner, id, image, sandbox, spec, facts);
         let options = CreateContainerOptionsBuilder::new().name(&name).build();
         match docker.create_container(Some(options), body).await {
             Ok(made) => Ok(made.id),
             Err(Error::DockerResponseServerError { status_code: 400, message }) => {
                 Err(RuntimeError::InvalidSpec { reason: message })
+            }
+            // It was removed since it was found.
+            Err(Error::DockerResponseServerError { status_code: 404, message })
+                if message.to_lowercase().contains("no such image") =>
+            {
+                Err(RuntimeError::ImageMissing { digest })
             }
             Err(error) => Err(self.engine.failed("making a container", &error)),
         }
@@ -268,6 +284,8 @@ impl Shared {
         let lock = self.pod_lock(uid);
         {
             let _alone = lock.lock().await;
+            // Its end is no news from now on.
+            self.sandboxes.lock().remove(uid);
             let listed = self.list_engine(&docker, Some(uid)).await?;
             let mut rest = Vec::new();
             for summary in listed {
@@ -286,20 +304,15 @@ impl Shared {
         Ok(())
     }
 
-    async fn retain_pods(self: &Arc<Self>, uids: &HashSet<String>) -> Result<(), RuntimeError> {
+    async fn pods(&self) -> Result<Vec<String>, RuntimeError> {
         let docker = self.engine.docker().await?;
         let listed = self.list_engine(&docker, None).await?;
         let of_pod = |labels: HashMap<String, String>| labels.get(labels::POD_UID).cloned();
-        let mut gone: Vec<String> =
+        let mut uids: Vec<String> =
             listed.into_iter().filter_map(|one| one.labels.and_then(of_pod)).collect();
-        gone.retain(|uid| !uids.contains(uid));
-        gone.sort_unstable();
-        gone.dedup();
-        for uid in gone {
-            tracing::info!(uid, "removing what a deleted pod left in the container engine");
-            self.remove_pod(&uid).await?;
-        }
-        Ok(())
+        uids.sort_unstable();
+        uids.dedup();
+        Ok(uids)
     }
 
     async fn stats(self: &Arc<Self>, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
@@ -317,6 +330,18 @@ impl Shared {
         let mut stats = stats::read(&answer, container.started_at());
         stats.memory_peak_bytes = container.peak(stats.memory_peak_bytes);
         Ok(stats)
+    }
+
+    async fn disk_bytes(self: &Arc<Self>, id: &ContainerId) -> Result<u64, RuntimeError> {
+        let unknown = || RuntimeError::NoSuchContainer { id: id.clone() };
+        let container = self.find(id).await?.ok_or_else(unknown)?;
+        let docker = self.engine.docker().await?;
+        let options = InspectContainerOptionsBuilder::new().size(true).build();
+        match docker.inspect_container(&container.engine_id, Some(options)).await {
+            Ok(found) => Ok(found.size_rw.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0)),
+            Err(error) if is_absent(&error) => Err(unknown()),
+            Err(error) => Err(self.engine.failed("measuring a container", &error)),
+        }
     }
 
     async fn trim(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {
@@ -381,12 +406,21 @@ impl Runtime for DockerRuntime {
         self.shared.remove(id).await
     }
 
+    async fn open_pod(
+        &self,
+        pod: &PodRef,
+        sandbox: &Sandbox,
+        linux: &LinuxPod,
+    ) -> Result<Option<NetworkNamespace>, RuntimeError> {
+        self.shared.open_pod((pod, sandbox, linux)).await
+    }
+
     async fn remove_pod(&self, pod_uid: &str) -> Result<(), RuntimeError> {
         self.shared.remove_pod(pod_uid).await
     }
 
-    async fn retain_pods(&self, pod_uids: &HashSet<String>) -> Result<(), RuntimeError> {
-        self.shared.retain_pods(pod_uids).await
+    async fn pods(&self) -> Result<Vec<String>, RuntimeError> {
+        self.shared.pods().await
     }
 
     async fn list(&self) -> Result<Vec<ContainerState>, RuntimeError> {
@@ -400,6 +434,10 @@ impl Runtime for DockerRuntime {
 
     async fn stats(&self, id: &ContainerId) -> Result<ContainerStats, RuntimeError> {
         self.shared.stats(id).await
+    }
+
+    async fn disk_bytes(&self, id: &ContainerId) -> Result<u64, RuntimeError> {
+        self.shared.disk_bytes(id).await
     }
 
     async fn trim_cache(&self, keep_bytes: u64) -> Result<u64, RuntimeError> {

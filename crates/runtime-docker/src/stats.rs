@@ -21,6 +21,7 @@ pub(crate) fn read(answer: &ContainerStatsResponse, started_at: SystemTime) -> C
         cpu: Duration::from_nanos(cpu.unwrap_or_default()),
         memory_bytes,
         memory_peak_bytes: most.max(memory_bytes),
+        processes: answer.pids_stats.as_ref().and_then(|pids| pids.current).unwrap_or_default(),
         requests: None,
     }
 }
@@ -35,11 +36,13 @@ mod tests {
     fn cache_that_can_go_does_not_count() {
         for name in ["inactive_file", "total_inactive_file"] {
             let answer = json!({
+                "pids_stats": {"current": 7},
                 "cpu_stats": {"cpu_usage": {"total_usage": 1_500_000_000_u64}},
                 "memory_stats": {"usage": 100, "max_usage": 120, "stats": {name: 30}},
             });
             let stats = read(&serde_json::from_value(answer).unwrap(), SystemTime::UNIX_EPOCH);
             assert_eq!(stats.cpu, Duration::from_millis(1500));
+            assert_eq!(stats.processes, 7);
             assert_eq!((stats.memory_bytes, stats.memory_peak_bytes), (70, 120));
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
-use bollard::models::{ContainerSummary, EventMessage};
+use bollard::models::{ContainerStateStatusEnum, ContainerSummary, EventMessage};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
 use futures::StreamExt as _;
 use futures::future::join_all;
@@ -26,6 +26,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// Events from this much before the list are asked for, so that none falls in between.
 const OVERLAP: Duration = Duration::from_secs(2);
+/// What the engine says when a program beside the main one has ended.
+const EXEC_DIE: &str = "exec_die";
 /// How long the end of a container waits for the last of its output.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -72,7 +74,8 @@ async fn follow(shared: &Arc<Shared>) -> Result<String, RuntimeError> {
     let _receivers = shared.events.send(RuntimeEvent::Resynced);
     let mut filters = labels::filter(&shared.owner, None);
     filters.insert("type".to_owned(), vec!["container".to_owned()]);
-    filters.insert("event".to_owned(), vec!["die".to_owned(), "destroy".to_owned()]);
+    let of_interest = ["die", "destroy", EXEC_DIE].map(str::to_owned);
+    filters.insert("event".to_owned(), of_interest.to_vec());
     let options = EventsOptionsBuilder::new().since(&begun.to_string()).filters(&filters).build();
     let mut events = std::pin::pin!(connected.docker.events(Some(options)));
     loop {
@@ -89,15 +92,32 @@ async fn follow(shared: &Arc<Shared>) -> Result<String, RuntimeError> {
     }
 }
 
+async fn is_gone(docker: &Docker, engine_id: &str) -> bool {
+    docker.inspect_container(engine_id, None).await.is_err_and(|error| is_absent(&error))
+}
+
 impl Shared {
     async fn happened(
         self: &Arc<Self>,
         docker: &Docker,
         event: &EventMessage,
     ) -> Result<(), String> {
+        if event.action.as_deref() == Some(EXEC_DIE) {
+            let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
+            if let Some(exec) = attributes.and_then(|attributes| attributes.get("execID")) {
+                // Nobody waiting is fine.
+                let _waiting = self.exec_ends.send(exec.clone());
+            }
+            return Ok(());
+        }
         let Some(engine_id) = event.actor.as_ref().and_then(|actor| actor.id.as_deref()) else {
             return Ok(());
         };
+        let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
+        if let Some(uid) = attributes.and_then(labels::sandbox_of) {
+            self.sandbox_ended(uid, engine_id);
+            return Ok(());
+        }
         let known = self.containers.lock().values().find(|one| one.engine_id == engine_id).cloned();
         // One that is being started is looked at when it is.
         let Some(container) = known else { return Ok(()) };
@@ -126,10 +146,13 @@ impl Shared {
         let starting: HashSet<ContainerId> = self.starting.lock().clone();
         let mut seen = HashSet::new();
         let mut looks = Vec::new();
+        let mut sandboxes = HashSet::new();
         for summary in listed {
             let Some(labels) = &summary.labels else { continue };
             let Some(labelled) = labels::read(labels) else {
-                if let Some(uid) = labels.get(labels::POD_UID) {
+                if let Some(uid) = labels::sandbox_of(labels) {
+                    sandboxes.extend(summary.id.clone());
+                    self.look_at_sandbox(&docker, uid, &summary).await?;
                     let networks = summary.network_settings.and_then(|all| all.networks);
                     self.note_address(&connected, uid, networks);
                 }
@@ -142,6 +165,13 @@ impl Shared {
                 looks.push(self.look(&docker, summary));
             }
         }
+        let in_use: Vec<(String, String)> = self.sandboxes.lock().clone().into_iter().collect();
+        for (uid, engine_id) in in_use.iter().filter(|(_, id)| !sandboxes.contains(id)) {
+            // One that was made after the list is there.
+            if is_gone(&docker, engine_id).await {
+                self.sandbox_ended(uid, engine_id);
+            }
+        }
         for looked in join_all(looks).await {
             looked?;
         }
@@ -151,6 +181,42 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Takes note of a sandbox that is in the engine, or of its end.
+    async fn look_at_sandbox(
+        &self,
+        docker: &Docker,
+        uid: &str,
+        summary: &ContainerSummary,
+    ) -> Result<(), RuntimeError> {
+        let Some(engine_id) = &summary.id else { return Ok(()) };
+        let answer = match docker.inspect_container(engine_id, None).await {
+            Ok(answer) => answer,
+            // It was removed meanwhile.
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(self.engine.failed("inspecting a sandbox", &error)),
+        };
+        let state = answer.state.unwrap_or_default();
+        // One that was never started is about to be.
+        if state.status == Some(ContainerStateStatusEnum::CREATED) {
+            return Ok(());
+        }
+        self.sandboxes.lock().entry(uid.to_owned()).or_insert_with(|| engine_id.clone());
+        if state.running != Some(true) {
+            self.sandbox_ended(uid, engine_id);
+        }
+        Ok(())
+    }
+
+    /// A sandbox has ended; that is news if it is in use and nobody is removing it.
+    pub(crate) fn sandbox_ended(&self, uid: &str, engine_id: &str) {
+        if self.sandboxes.lock().get(uid).is_none_or(|in_use| in_use != engine_id) {
+            return;
+        }
+        warn!(uid, "the sandbox of a pod has ended");
+        // Nobody listening is fine.
+        let _receivers = self.events.send(RuntimeEvent::SandboxEnded { pod_uid: uid.to_owned() });
     }
 
     /// Everything of this node in the engine, or everything of one of its pods.

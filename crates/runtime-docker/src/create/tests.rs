@@ -32,6 +32,7 @@ fn spec(linux: LinuxSpec) -> ContainerSpec {
             host_path: "/node/a:b".into(),
             container_path: "/data".into(),
             read_only: true,
+            ..wk_runtime::Mount::default()
         }],
         limits: Limits { memory_bytes: Some(64 << 20), cpu_millis: Some(250) },
         sandbox: Sandbox {
@@ -55,9 +56,20 @@ fn spec(linux: LinuxSpec) -> ContainerSpec {
     }
 }
 
+fn facts(may_prefer: bool) -> Facts {
+    Facts {
+        version: "20.10".to_owned(),
+        arch: None,
+        is_reachable: true,
+        may_prefer,
+        maps_users: false,
+        mounts_recursively: false,
+    }
+}
+
 fn made(linux: LinuxSpec) -> Value {
     let id = ContainerId::new("u-1_main_3");
-    let body = container("o", &id, "sha256:id".into(), "box", &spec(linux), true);
+    let body = container("o", &id, "sha256:id".into(), "box", &spec(linux), &facts(true));
     serde_json::to_value(body).unwrap()
 }
 
@@ -132,13 +144,25 @@ fn a_sandbox_publishes_the_pods_ports() {
     };
     let pod = LinuxPod { published: vec![published], ..LinuxPod::default() };
     let mut spec = spec(LinuxSpec { pod, ..LinuxSpec::default() });
-    let body = serde_json::to_value(sandbox("o", "pause".into(), &spec, true)).unwrap();
+    let body = serde_json::to_value(sandbox(
+        "o",
+        "pause".into(),
+        (&spec.pod, &spec.sandbox, &spec.linux.pod),
+        &facts(true),
+    ))
+    .unwrap();
     let bindings = json!({"80/tcp": [{"HostIp": "127.64.0.5", "HostPort": "80"}]});
     assert_eq!(body["HostConfig"]["PortBindings"], bindings);
     assert_eq!(body["HostConfig"]["ExtraHosts"], json!(["db:10.0.0.1"]));
     assert_eq!(body["Hostname"], "web");
     spec.sandbox.host_network = true;
-    let body = serde_json::to_value(sandbox("o", "pause".into(), &spec, false)).unwrap();
+    let body = serde_json::to_value(sandbox(
+        "o",
+        "pause".into(),
+        (&spec.pod, &spec.sandbox, &spec.linux.pod),
+        &facts(false),
+    ))
+    .unwrap();
     assert_eq!(body["HostConfig"]["NetworkMode"], "host");
     assert_eq!(body["Hostname"], Value::Null);
     assert_eq!(body["HostConfig"]["OomScoreAdj"], Value::Null, "only root may");
@@ -153,4 +177,49 @@ fn labels_tell_all_that_is_needed_later() {
     assert_eq!((read.id, read.attempt, read.log_path), (id, 3, spec.log_path.clone()));
     assert_eq!((read.pod, read.log_limits), (spec.pod.clone(), spec.log_limits));
     assert_eq!(labels::read(&labels::of_sandbox("o", &spec.pod)), None);
+}
+
+#[test]
+fn mounts_are_shared_and_read_only_as_asked() {
+    let bind = |mounts_recursively: bool, read_only, recursive_read_only, propagation| {
+        let asked = wk_runtime::Mount {
+            host_path: "/a".into(),
+            container_path: "/b".into(),
+            read_only,
+            recursive_read_only,
+            propagation,
+        };
+        let mut spec = spec(LinuxSpec::default());
+        spec.mounts = vec![asked.clone()];
+        let facts = Facts { mounts_recursively, ..facts(true) };
+        let options = serde_json::to_value(mount(&asked, &facts)).unwrap()["BindOptions"].clone();
+        (options, check(&spec, &facts).is_ok())
+    };
+    let none = Propagation::None;
+    assert_eq!(bind(false, true, Recursive::IfPossible, none), (Value::Null, true));
+    assert!(!bind(false, true, Recursive::Yes, none).1);
+    let (options, _) = bind(true, true, Recursive::No, none);
+    assert_eq!(options, json!({"ReadOnlyNonRecursive": true}));
+    let (options, _) = bind(true, true, Recursive::Yes, none);
+    assert_eq!(options, json!({"ReadOnlyForceRecursive": true}));
+    let (options, _) = bind(false, false, Recursive::No, Propagation::HostToContainer);
+    assert_eq!(options, json!({"Propagation": "rslave"}));
+    let (options, _) = bind(false, false, Recursive::No, Propagation::Bidirectional);
+    assert_eq!(options, json!({"Propagation": "rshared"}));
+}
+
+#[test]
+fn processes_and_users_are_shared_as_asked() {
+    let target = Some(ContainerId::new("u-1_other_0"));
+    let body = made(LinuxSpec { target: target.clone(), ..LinuxSpec::default() });
+    assert_eq!(body["HostConfig"]["PidMode"], "container:wk-o-u-1_other_0");
+    let pod = LinuxPod { share_processes: true, ..LinuxPod::default() };
+    let body = made(LinuxSpec { target, pod, ..LinuxSpec::default() });
+    assert_eq!(body["HostConfig"]["PidMode"], "container:box");
+    let pod = LinuxPod { own_users: true, ..LinuxPod::default() };
+    let asked = spec(LinuxSpec { pod, ..LinuxSpec::default() });
+    let refused = check(&asked, &facts(true)).unwrap_err();
+    assert!(refused.starts_with("hostUsers: false is not possible"), "{refused}");
+    let remapped = Facts { maps_users: true, ..facts(true) };
+    assert_eq!(check(&asked, &remapped), Ok(()));
 }

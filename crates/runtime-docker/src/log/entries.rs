@@ -52,15 +52,15 @@ impl Entries {
             begun.bytes.extend_from_slice(&piece);
             begun.take(source, out);
             if ends && !self.tty {
-                begun.cut(source, out);
+                begun.cut(source, out, true);
             }
         }
     }
 
     /// What is left when the log ends.
     pub(crate) fn finish(&mut self, out: &mut Vec<Entry>) {
-        self.stdout.cut(Source::Stdout, out);
-        self.stderr.cut(Source::Stderr, out);
+        self.stdout.cut(Source::Stdout, out, false);
+        self.stderr.cut(Source::Stderr, out, false);
     }
 }
 
@@ -90,13 +90,17 @@ impl Begun {
     }
 
     /// Ends what has begun: the frame of a part of a line, or the log, is over.
-    fn cut(&mut self, source: Source, out: &mut Vec<Entry>) {
+    ///
+    /// Engines split lines at one length only: a shorter part in a frame is a line that the program has
+    /// not ended before its own end, which ends it.
+    fn cut(&mut self, source: Source, out: &mut Vec<Entry>, is_framed: bool) {
         self.take(source, out);
         let text = std::mem::take(&mut self.bytes);
         if let Some(time) = self.time.take()
             && !text.is_empty()
         {
-            out.push(Entry { source, time, text, whole: false });
+            let whole = is_framed && text.len() < LINE_BYTES;
+            out.push(Entry { source, time, text, whole });
         }
     }
 
@@ -173,7 +177,7 @@ mod tests {
         let expected = [
             format!("Stdout {T1} F one"),
             format!("Stderr {T2} F "),
-            format!("Stdout {T2} P no end"),
+            format!("Stdout {T2} F no end"),
         ];
         for size in [1, 7, 4096] {
             assert_eq!(entries(false, &stream, size), expected, "in pieces of {size}");
