@@ -61,6 +61,10 @@ impl Container {
         }
     }
 
+    pub(crate) fn is_of(&self, pod_uid: &str) -> bool {
+        self.state.lock().pod.uid == pod_uid
+    }
+
     pub(crate) fn state(&self) -> ContainerState {
         self.state.lock().clone()
     }
@@ -74,6 +78,7 @@ impl Container {
             cpu: meter.cpu(),
             memory_bytes: meter.memory(),
             memory_peak_bytes: meter.memory_peak(),
+            processes: 0,
             requests: serves.then(|| meter.traffic.stats(Instant::now())),
         }
     }
@@ -122,5 +127,15 @@ impl Container {
         // Nobody listening is fine.
         let _receivers = events.send(RuntimeEvent::Exited { id, exit });
         self.ended.cancel();
+    }
+
+    /// Tells everybody how it ended, if it has, who may have missed that.
+    pub(crate) fn tell_again(&self, events: &broadcast::Sender<RuntimeEvent>) {
+        let state = self.state.lock();
+        if let ContainerStatus::Exited(exit) = &state.status {
+            let event = RuntimeEvent::Exited { id: state.id.clone(), exit: exit.clone() };
+            // Nobody listening is fine.
+            let _receivers = events.send(event);
+        }
     }
 }

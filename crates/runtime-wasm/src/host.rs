@@ -18,6 +18,9 @@ use crate::sockets;
 
 /// Handles (files, sockets, requests, streams, ...) that one instance may hold.
 const HANDLES: usize = 16 << 10;
+/// The same for a core module, whose handles are open files and folders: as many as Linux usually lets a
+/// process have. One more is a trap.
+const CORE_HANDLES: usize = 1 << 10;
 /// Header bytes of one request or response, in memory.
 const HEADER_BYTES: usize = 128 << 10;
 
@@ -75,7 +78,9 @@ pub(crate) fn store(engine: &Engine, scope: &Arc<Scope>) -> Store<Host> {
 /// If a folder of the container cannot be opened.
 pub(crate) fn core_store(engine: &Engine, scope: &Arc<Scope>) -> wasmtime::Result<Store<CoreHost>> {
     let memory = Allotment::new(Arc::clone(&scope.meter));
-    let mut store = Store::new(engine, CoreHost { wasi: scope.wasi_p1()?, memory });
+    let mut wasi = scope.wasi_p1()?;
+    wasi.ctx().table.set_max_capacity(CORE_HANDLES);
+    let mut store = Store::new(engine, CoreHost { wasi, memory });
     store.limiter(|host| &mut host.memory);
     interruptible(&mut store);
     Ok(store)

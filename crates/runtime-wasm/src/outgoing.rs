@@ -15,8 +15,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_util::either::Either;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
-use wk_runtime::ResolveError;
+use wk_runtime::{ConnectRoute, ResolveError};
 
+use crate::namespace::made_in;
 use crate::scope::Scope;
 
 /// Bound for connecting and for the first byte, where the guest sets none.
@@ -116,7 +117,7 @@ async fn connect(scope: &Scope, host: &str, port: u16) -> Result<TcpStream, Erro
     for ip in addresses {
         match scope.network.connect(&scope.sandbox, SocketAddr::new(ip, port)) {
             Err(_denied) => last = Error::DestinationIpProhibited,
-            Ok(route) => match open(route.from, route.to).await {
+            Ok(route) => match open(scope, route).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Error::Connect(error),
             },
@@ -130,8 +131,11 @@ fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn open(from: Option<SocketAddr>, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+async fn open(scope: &Scope, route: ConnectRoute) -> io::Result<TcpStream> {
+    let ConnectRoute { from, to, inside } = route;
+    let namespace = scope.namespace.as_deref().filter(|_| inside);
+    let make = || if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = made_in(namespace, make)??;
     socket.set_nodelay(true)?;
     if let Some(from) = from {
         socket.bind(from)?;

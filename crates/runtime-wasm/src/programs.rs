@@ -136,7 +136,7 @@ impl Programs {
         match self.load(digest, image).await? {
             Some(_) => Ok(()),
             None => Err(RuntimeError::Internal {
-                doing: "loading a compiled program",
+                doing: "loading a compiled program".into(),
                 reason: "the compiler's result does not fit this engine".to_owned(),
             }),
         }
@@ -247,7 +247,7 @@ impl Programs {
         let this = Arc::clone(self);
         let outcome = blocking(move || files::trim(&this.folder, &this.fingerprint, &in_use, keep));
         outcome.await.map_err(|error| RuntimeError::Internal {
-            doing: "removing compiled programs",
+            doing: "removing compiled programs".into(),
             reason: format!("cache `{}`: {error}", self.folder.display()),
         })
     }
@@ -365,8 +365,12 @@ fn compile_error(image: &Image, error: CompileError) -> RuntimeError {
     match error {
         CompileError::Invalid(reason) => RuntimeError::InvalidImage { reference, reason },
         CompileError::Limit(reason) => RuntimeError::PrepareLimit { reference, reason },
-        CompileError::NoRoom(reason) => RuntimeError::OutOfResource { resource: "disk", reason },
-        CompileError::Failed(reason) => RuntimeError::Internal { doing: "compiling", reason },
+        CompileError::NoRoom(reason) => {
+            RuntimeError::OutOfResource { resource: "disk".into(), reason }
+        }
+        CompileError::Failed(reason) => {
+            RuntimeError::Internal { doing: "compiling".into(), reason }
+        }
     }
 }
 
@@ -374,9 +378,9 @@ fn io_error(error: &io::Error, folder: &Path) -> RuntimeError {
     let reason = format!("cache `{}`: {error}", folder.display());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            RuntimeError::OutOfResource { resource: "disk", reason }
+            RuntimeError::OutOfResource { resource: "disk".into(), reason }
         }
-        _ => RuntimeError::Internal { doing: "storing a compiled program", reason },
+        _ => RuntimeError::Internal { doing: "storing a compiled program".into(), reason },
     }
 }
 

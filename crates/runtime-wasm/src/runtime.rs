@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +11,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use parking_lot::Mutex;
-use rustix::io::Errno;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use wk_process::TaskGroup;
 use wk_runtime::{
     ContainerId, ContainerSpec, ContainerState, ContainerStats, ExecCommand, ExitReason,
-    GuestNetwork, Image, InstancePolicy, Runtime, RuntimeError, RuntimeEvent, Sandbox, Streams,
+    GuestNetwork, Image, InstancePolicy, OpenNamespace, Runtime, RuntimeError, RuntimeEvent,
+    Streams,
 };
 
 use crate::command;
@@ -30,9 +29,11 @@ use crate::container::Container;
 use crate::engine::Level;
 use crate::exec;
 use crate::files::preopens;
+use crate::listen;
 use crate::log::ContainerLog;
 use crate::machine::Machine;
 use crate::meter::Meter;
+use crate::namespace;
 use crate::programs::{Command, Entry, Handler, Programs};
 use crate::scope::{Scope, arguments, environment};
 use crate::serve::{Server, ServerLimits};
@@ -42,10 +43,6 @@ use crate::trap::{CODE_KILLED, CODE_STOPPED, Ending};
 const EVENTS: usize = 4096;
 /// The engine does not tell its version; a test compares this with the lock file.
 const WASMTIME_VERSION: &str = "48.0.8";
-/// The port of servers that declare none.
-const DEFAULT_PORT: u16 = 8080;
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// How long a container may take to end after its grace period, before the caller is told.
 const END_TIME: Duration = Duration::from_secs(20);
 
@@ -163,7 +160,7 @@ impl WasmRuntime {
     fn slot(&self) -> Result<OwnedSemaphorePermit, RuntimeError> {
         let slot = Arc::clone(&self.instances).try_acquire_owned();
         slot.map_err(|_full| RuntimeError::OutOfResource {
-            resource: "instance slots",
+            resource: "instance slots".into(),
             reason: format!(
                 "all {} are in use; `vm.max_map_count` is {}",
                 self.capacity.instances, self.capacity.max_map_count
@@ -178,7 +175,12 @@ impl WasmRuntime {
         self.tasks.spawn_quiet("wasm-container", work);
     }
 
-    fn scope(&self, spec: &ContainerSpec, preopens: Vec<crate::scope::Preopen>) -> Scope {
+    fn scope(
+        &self,
+        spec: &ContainerSpec,
+        preopens: Vec<crate::scope::Preopen>,
+        namespace: Option<OpenNamespace>,
+    ) -> Scope {
         let working_dir = spec.working_dir.clone().or_else(|| spec.image.working_dir.clone());
         let working_dir = working_dir.filter(|folder| !folder.is_empty());
         let log = Arc::new(ContainerLog::new(spec.log_path.clone(), spec.log_limits));
@@ -192,20 +194,9 @@ impl WasmRuntime {
             meter: Arc::new(Meter::new(spec.limits, self.tasks.token().child_token())),
             network: Arc::clone(&self.network),
             sandbox: Arc::new(spec.sandbox.clone()),
+            namespace: namespace.map(Arc::new),
             trust: Arc::clone(&self.trust),
         }
-    }
-
-    fn listeners(&self, spec: &ContainerSpec) -> Result<Vec<TcpListener>, RuntimeError> {
-        let mut ports = spec.ports.clone();
-        ports.sort_unstable();
-        ports.dedup();
-        if ports.is_empty() {
-            ports.push(DEFAULT_PORT);
-        }
-        // Sockets belong to the executor that is entered while they are made.
-        let _on_guest_threads = self.guests.as_ref().map(tokio::runtime::Runtime::enter);
-        ports.into_iter().map(|port| listener(&*self.network, &spec.sandbox, port)).collect()
     }
 
     fn serve(
@@ -316,25 +307,26 @@ impl Runtime for WasmRuntime {
     }
 
     async fn start(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<(), RuntimeError> {
-        if self.container(id).is_some() {
+        if let Some(container) = self.container(id) {
+            container.tell_again(&self.events);
             return Ok(());
         }
         let program = self.programs.program(&spec.image).await?;
         let _alone = self.starting.lock().await;
-        if self.container(id).is_some() {
+        if let Some(container) = self.container(id) {
+            container.tell_again(&self.events);
             return Ok(());
         }
-        if spec.sandbox.netns.is_some() {
-            let reason = "wasm containers cannot join a network namespace yet".to_owned();
-            return Err(RuntimeError::InvalidSpec { reason });
-        }
+        let namespace = namespace::open(&spec.sandbox)?;
         let (preopens, private) = preopens(&self.config.state_dir, id, spec)?;
-        let scope = Arc::new(self.scope(spec, preopens));
+        let scope = Arc::new(self.scope(spec, preopens, namespace));
         let container =
             Arc::new(Container::new(id, spec, Arc::clone(&scope), Arc::clone(&program), private));
         match program.entry.clone() {
             Entry::Http(handler) => {
-                let listeners = self.listeners(spec)?;
+                // Sockets belong to the executor that is entered while they are made.
+                let _on_guest_threads = self.guests.as_ref().map(tokio::runtime::Runtime::enter);
+                let listeners = listen::listeners(&scope, &spec.ports)?;
                 let machine = &program.machine;
                 self.serve(&container, machine, handler, scope, listeners, spec.instances);
             }
@@ -367,9 +359,21 @@ impl Runtime for WasmRuntime {
             && error.kind() != io::ErrorKind::NotFound
         {
             let reason = format!("`{}`: {error}", private.display());
-            return Err(RuntimeError::Internal { doing: "removing a container", reason });
+            return Err(RuntimeError::Internal { doing: "removing a container".into(), reason });
         }
         self.containers.lock().remove(id);
+        Ok(())
+    }
+
+    async fn remove_pod(&self, pod_uid: &str) -> Result<(), RuntimeError> {
+        let left: Vec<ContainerId> = {
+            let containers = self.containers.lock();
+            let of_pod = containers.iter().filter(|(_, container)| container.is_of(pod_uid));
+            of_pod.map(|(id, _)| id.clone()).collect()
+        };
+        for id in left {
+            self.remove(&id).await?;
+        }
         Ok(())
     }
 
@@ -444,51 +448,4 @@ impl Runtime for WasmRuntime {
 
 fn killed() -> Ending {
     Ending { code: CODE_KILLED, reason: ExitReason::Error, message: String::new() }
-}
-
-/// Listens on a port of the pod.
-fn listener(
-    network: &dyn GuestNetwork,
-    sandbox: &Sandbox,
-    port: u16,
-) -> Result<TcpListener, RuntimeError> {
-    let any = match sandbox.ip {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let address = network
-        .bind(sandbox, SocketAddr::new(any, port))
-        .map_err(|denied| RuntimeError::StartFailed { reason: denied.to_string() })?;
-    listen(address).map_err(|error| listen_error(address, &error))
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted container must not wait for its predecessor's closed connections.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn listen_error(address: SocketAddr, error: &io::Error) -> RuntimeError {
-    let port = address.port();
-    let reason = match Errno::from_io_error(error) {
-        Some(Errno::ADDRINUSE) => format!("`{address}` cannot be bound: port {port} is in use"),
-        Some(Errno::ACCESS) => format!(
-            "`{address}` cannot be bound: ports below `net.ipv4.ip_unprivileged_port_start` need \
-             root. Use a higher containerPort, or run: sysctl -w \
-             net.ipv4.ip_unprivileged_port_start={port}"
-        ),
-        Some(Errno::ADDRNOTAVAIL) => {
-            format!("`{address}` cannot be bound: this machine does not have that address")
-        }
-        Some(Errno::MFILE | Errno::NFILE) => {
-            return RuntimeError::OutOfResource {
-                resource: "open files",
-                reason: format!("`{address}` cannot be bound: {error}; raise `ulimit -n`"),
-            };
-        }
-        _ => format!("`{address}` cannot be bound: {error}"),
-    };
-    RuntimeError::StartFailed { reason }
 }

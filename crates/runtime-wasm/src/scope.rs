@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
-use wk_runtime::{GuestNetwork, Image, Sandbox};
+use wk_runtime::{GuestNetwork, Image, OpenNamespace, Sandbox};
 
 use crate::console::Console;
 use crate::environment::Variables;
@@ -29,6 +29,8 @@ pub(crate) struct Scope {
     pub(crate) meter: Arc<Meter>,
     pub(crate) network: Arc<dyn GuestNetwork>,
     pub(crate) sandbox: Arc<Sandbox>,
+    /// Where sockets are made, if that is not this process' own network.
+    pub(crate) namespace: Option<Arc<OpenNamespace>>,
     pub(crate) trust: Arc<Trust>,
 }
 
@@ -63,6 +65,7 @@ impl Scope {
             meter: Arc::clone(&self.meter),
             network: Arc::clone(&self.network),
             sandbox: Arc::clone(&self.sandbox),
+            namespace: self.namespace.clone(),
             trust: Arc::clone(&self.trust),
         }
     }

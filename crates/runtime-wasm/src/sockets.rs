@@ -27,15 +27,18 @@ use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, DynPollable, Pollable, SocketError, SocketResult, subscribe,
 };
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
-use wk_runtime::{GuestNetwork, ResolveError, Sandbox};
+use wk_runtime::{GuestNetwork, OpenNamespace, ResolveError, Sandbox};
 
 use crate::host::Host;
+use crate::namespace::made_in;
 
 /// Sockets of one instance, seen through its pod's network.
 pub(crate) struct PodSockets<'a> {
     inner: WasiSocketsCtxView<'a>,
     network: &'a Arc<dyn GuestNetwork>,
     sandbox: &'a Arc<Sandbox>,
+    /// Where sockets are made; one that is to lead elsewhere is made again outside before that.
+    namespace: Option<&'a OpenNamespace>,
 }
 
 struct HasPodSockets;
@@ -49,6 +52,7 @@ fn sockets(host: &mut Host) -> PodSockets<'_> {
         inner: WasiSocketsCtxView { ctx: host.wasi.sockets(), table: &mut host.table },
         network: &host.scope.network,
         sandbox: &host.scope.sandbox,
+        namespace: host.scope.namespace.as_deref(),
     }
 }
 
@@ -109,7 +113,9 @@ impl HostNetwork for PodSockets<'_> {
 
 impl tcp_create_socket::Host for PodSockets<'_> {
     fn create_tcp_socket(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TcpSocket>> {
-        self.inner.create_tcp_socket(family)
+        let inner = &mut self.inner;
+        made_in(self.namespace, || inner.create_tcp_socket(family))
+            .unwrap_or_else(|_error| Err(ErrorCode::Unknown.into()))
     }
 }
 
@@ -118,7 +124,13 @@ impl udp_create_socket::Host for PodSockets<'_> {
         &mut self,
         family: IpAddressFamily,
     ) -> SocketResult<Resource<UdpSocket>> {
-        self.inner.create_udp_socket(family).await
+        let mut made = Box::pin(self.inner.create_udp_socket(family));
+        // It is there after the first step; only its executor is waited for in the others.
+        match made_in(self.namespace, || at_once(made.as_mut())) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => made.await,
+            Err(_error) => Err(ErrorCode::Unknown.into()),
+        }
     }
 }
 
@@ -145,6 +157,9 @@ impl HostTcpSocket for PodSockets<'_> {
             .network
             .connect(self.sandbox, remote_address.into())
             .map_err(|_denied| ErrorCode::AccessDenied)?;
+        if !route.inside {
+            self.move_outside(&this)?;
+        }
         if let Some(from) = route.from {
             self.bind_source(&this, &network, from)?;
         }
@@ -213,6 +228,47 @@ impl PodSockets<'_> {
         at_once(HostTcpSocket::start_bind(&mut self.inner, socket, network, from.into()))
             .unwrap_or_else(|| Err(ErrorCode::WouldBlock.into()))?;
         HostTcpSocket::finish_bind(&mut self.inner, Resource::new_borrow(this.rep()))
+    }
+}
+
+/// Sets an option of one socket as it is at another, where it differs.
+macro_rules! copy_options {
+    ($view:ident: $old:expr => $new:expr; $($get:ident $set:ident)*) => {
+        $(
+            let value = HostTcpSocket::$get(&mut $view.inner, Resource::new_borrow($old.rep()))?;
+            if HostTcpSocket::$get(&mut $view.inner, Resource::new_borrow($new.rep()))? != value {
+                HostTcpSocket::$set(&mut $view.inner, Resource::new_borrow($new.rep()), value)?;
+            }
+        )*
+    };
+}
+pub(crate) use copy_options;
+
+impl PodSockets<'_> {
+    /// Puts a socket of this process' own network in the place of one of the pod's namespace, unless
+    /// the guest has bound that.
+    fn move_outside(&mut self, this: &Resource<TcpSocket>) -> SocketResult<()> {
+        let socket = || Resource::new_borrow(this.rep());
+        if self.namespace.is_none()
+            || HostTcpSocket::local_address(&mut self.inner, socket()).is_ok()
+        {
+            return Ok(());
+        }
+        let family =
+            HostTcpSocket::address_family(&mut self.inner, socket()).map_err(SocketError::trap)?;
+        let other = tcp_create_socket::Host::create_tcp_socket(&mut self.inner, family)?;
+        copy_options! { self: this => other;
+            keep_alive_enabled set_keep_alive_enabled
+            keep_alive_idle_time set_keep_alive_idle_time
+            keep_alive_interval set_keep_alive_interval
+            keep_alive_count set_keep_alive_count
+            hop_limit set_hop_limit
+            receive_buffer_size set_receive_buffer_size
+            send_buffer_size set_send_buffer_size
+        }
+        let other = self.inner.table.delete(other)?;
+        *self.inner.table.get_mut(this)? = other;
+        Ok(())
     }
 }
 

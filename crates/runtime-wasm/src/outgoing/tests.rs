@@ -43,6 +43,7 @@ fn scope(roots: Vec<Vec<u8>>) -> Scope {
             host_network: false,
             host_aliases: std::collections::BTreeMap::new(),
         }),
+        namespace: None,
         trust: Arc::new(Trust::new(Some(roots))),
     }
 }

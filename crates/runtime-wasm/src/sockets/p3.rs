@@ -20,6 +20,7 @@ use wk_runtime::{ConnectRoute, ResolveError};
 
 use super::{HasPodSockets, PodSockets, sockets};
 use crate::host::Host;
+use crate::namespace::made_in;
 
 /// Puts the wrapper in the place of the engine's own sockets.
 ///
@@ -48,6 +49,32 @@ impl PodSockets<'_> {
 
     fn shown_p3(&self, real: IpSocketAddress) -> IpSocketAddress {
         self.network.shown(self.sandbox, real.into()).into()
+    }
+
+    /// As for 0.2.
+    fn move_outside_p3(&mut self, this: &Resource<TcpSocket>) -> SocketResult<()> {
+        let socket = || Resource::new_borrow(this.rep());
+        if self.namespace.is_none()
+            || HostTcpSocket::get_local_address(&mut self.inner, socket()).is_ok()
+        {
+            return Ok(());
+        }
+        let family = HostTcpSocket::get_address_family(&mut self.inner, socket())
+            .map_err(SocketError::trap)?;
+        let other = HostTcpSocket::create(&mut self.inner, family)?;
+        super::copy_options! { self: this => other;
+            get_keep_alive_enabled set_keep_alive_enabled
+            get_keep_alive_idle_time set_keep_alive_idle_time
+            get_keep_alive_interval set_keep_alive_interval
+            get_keep_alive_count set_keep_alive_count
+            get_hop_limit set_hop_limit
+            get_receive_buffer_size set_receive_buffer_size
+            get_send_buffer_size set_send_buffer_size
+        }
+        let gone = |error: wasmtime::component::ResourceTableError| SocketError::trap(error);
+        let other = self.inner.table.delete(other).map_err(gone)?;
+        *self.inner.table.get_mut(this).map_err(gone)? = other;
+        Ok(())
     }
 
     /// Binds a UDP socket that is about to send to the pod's own address, so that answers come to
@@ -90,6 +117,9 @@ impl HostTcpSocketWithStore<Host> for HasPodSockets {
         remote_address: IpSocketAddress,
     ) -> SocketResult<()> {
         let route = store.with(|mut view| view.get().route_p3(remote_address))?;
+        if !route.inside {
+            store.with(|mut view| view.get().move_outside_p3(&socket))?;
+        }
         if let Some(from) = route.from {
             let bind = store.with(|mut view| -> SocketResult<_> {
                 let mut view = view.get();
@@ -144,7 +174,9 @@ impl HostTcpSocket for PodSockets<'_> {
     }
 
     fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TcpSocket>> {
-        HostTcpSocket::create(&mut self.inner, family)
+        let inner = &mut self.inner;
+        made_in(self.namespace, || HostTcpSocket::create(inner, family))
+            .unwrap_or_else(|_error| Err(ErrorCode::Other(None).into()))
     }
 
     fn get_local_address(&mut self, this: Resource<TcpSocket>) -> SocketResult<IpSocketAddress> {
@@ -213,7 +245,12 @@ impl HostUdpSocketWithStore<Host> for HasPodSockets {
 
 impl HostUdpSocket for PodSockets<'_> {
     async fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<UdpSocket>> {
-        HostUdpSocket::create(&mut self.inner, family).await
+        let mut made = Box::pin(HostUdpSocket::create(&mut self.inner, family));
+        match made_in(self.namespace, || super::at_once(made.as_mut())) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => made.await,
+            Err(_error) => Err(ErrorCode::Other(None).into()),
+        }
     }
 
     async fn bind(

@@ -38,7 +38,7 @@ impl GuestNetwork for LoopbackNetwork {
     }
 
     fn connect(&self, _sandbox: &Sandbox, wanted: SocketAddr) -> Result<ConnectRoute, Denied> {
-        Ok(ConnectRoute { from: None, to: wanted })
+        Ok(ConnectRoute { from: None, to: wanted, inside: true })
     }
 
     fn shown(&self, _sandbox: &Sandbox, real: SocketAddr) -> SocketAddr {

@@ -5,6 +5,7 @@
 mod bench;
 mod guests;
 mod p3;
+mod remote;
 mod streams;
 
 use std::net::SocketAddr;
@@ -386,6 +387,7 @@ async fn a_single_file_is_mounted_without_its_neighbours() {
         host_path: folder.join("config"),
         container_path: "/etc/app/config".to_owned(),
         read_only: true,
+        ..Mount::default()
     }];
     let id = bench.start("files", &spec).await.unwrap();
     let shown = bench.folder.path().join("state/files/0");

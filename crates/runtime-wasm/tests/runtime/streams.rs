@@ -11,19 +11,23 @@ use crate::bench::{Bench, until};
 use crate::guests;
 
 /// A container that spins, with `modules` in `/tools`.
-fn spec_with_tools(bench: &Bench, modules: &[(&str, &str)]) -> ContainerSpec {
+pub(crate) fn spec_with_tools(bench: &Bench, modules: &[(&str, &str)]) -> ContainerSpec {
     let tools = bench.folder.path().join("tools");
     fs::create_dir_all(&tools).unwrap();
     for (name, text) in modules {
         fs::write(tools.join(name), wat::parse_str(text).unwrap()).unwrap();
     }
     let mut spec = bench.spec(&guests::spinning());
-    spec.mounts =
-        vec![Mount { host_path: tools, container_path: "/tools".to_owned(), read_only: true }];
+    spec.mounts = vec![Mount {
+        host_path: tools,
+        container_path: "/tools".to_owned(),
+        read_only: true,
+        ..Mount::default()
+    }];
     spec
 }
 
-fn command(argv: &[&str], tty: bool) -> ExecCommand {
+pub(crate) fn command(argv: &[&str], tty: bool) -> ExecCommand {
     ExecCommand { argv: argv.iter().map(|word| (*word).to_owned()).collect(), tty }
 }
 
