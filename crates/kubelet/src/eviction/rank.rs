@@ -41,12 +41,11 @@ impl Candidate {
     }
 }
 
-/// Whether the node has to keep a pod whatever happens: those of system priorities.
-///
-/// The annotations of static pods mean nothing: there are none, and anybody can write them.
-pub(crate) fn is_critical(pod: &Pod) -> bool {
+/// Whether the node has to keep a pod whatever happens: those of its own files, and those of system
+/// priorities. Annotations that say so mean nothing: anybody can write them.
+pub(crate) fn is_critical(pod: &Pod, is_static: bool) -> bool {
     let priority = pod.spec.as_ref().and_then(|spec| spec.priority);
-    priority.is_some_and(|priority| priority >= CRITICAL_PRIORITY)
+    is_static || priority.is_some_and(|priority| priority >= CRITICAL_PRIORITY)
 }
 
 /// The name of what a signal is about.
@@ -157,9 +156,11 @@ mod tests {
     fn the_system_is_kept() {
         let pod = |json: serde_json::Value| serde_json::from_value::<Pod>(json).unwrap();
         let spec = |priority: i32| serde_json::json!({"containers": [], "priority": priority});
-        assert!(is_critical(&pod(serde_json::json!({"spec": spec(2_000_000_000)}))));
-        assert!(!is_critical(&pod(serde_json::json!({"spec": spec(1_999_999_999)}))));
+        assert!(is_critical(&pod(serde_json::json!({"spec": spec(2_000_000_000)})), false));
+        assert!(!is_critical(&pod(serde_json::json!({"spec": spec(1_999_999_999)})), false));
         let mirror = serde_json::json!({"annotations": {"kubernetes.io/config.mirror": "x"}});
-        assert!(!is_critical(&pod(serde_json::json!({"metadata": mirror}))), "anybody can say so");
+        let mirror = pod(serde_json::json!({"metadata": mirror}));
+        assert!(!is_critical(&mirror, false), "anybody can say so");
+        assert!(is_critical(&mirror, true), "of a file");
     }
 }
