@@ -11,7 +11,9 @@ use wk_client::Backoff;
 
 use crate::shared::Shared;
 use crate::state::{Change, PodEntry};
+use crate::static_pods::mirror;
 use crate::status::{self, Surroundings};
+use crate::worker::forget_run;
 
 const RETRY: Backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
@@ -59,8 +61,37 @@ async fn write_all(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
     }
 }
 
-/// Writes the pod's status now, if it differs from what the API has.
+/// Writes the pod's status now, if it differs from what the API has. What runtimes remember only
+/// until the API knows it is let go of then.
 pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Written {
+    // Those that are known before the status is made are in it.
+    let stale = entry.lock().stale_runs();
+    let written = write_status(shared, entry).await;
+    if written == Written::Failed || stale.is_empty() {
+        return written;
+    }
+    for (container, old, linux) in stale {
+        {
+            let mut inner = entry.lock();
+            // Its end is not told while the last word of the run after it is being read.
+            if inner.records.iter().any(|record| record.fresh_exit) {
+                break;
+            }
+            let Some(record) = inner.record(&container) else { continue };
+            if record.stale != Some(old) {
+                continue;
+            }
+            record.stale = None;
+        }
+        forget_run(shared, &entry.key, (&container, old), linux).await;
+    }
+    written
+}
+
+async fn write_status(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Written {
+    if entry.is_static {
+        return mirror::report(shared, entry).await;
+    }
     let patch = {
         let mut inner = entry.lock();
         // While the last word of a container is being read, its end is not told: the worker asks
@@ -69,13 +100,7 @@ pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Writte
             return Written::Done;
         }
         let pod = inner.pod();
-        let around = Surroundings {
-            node_ip: shared.config.node_ip,
-            now: Timestamp::now(),
-            wasm_scheme: shared.scheme(false),
-            linux_scheme: shared.scheme(true),
-        };
-        let desired = status::desired(&pod, &inner, around);
+        let desired = status::desired(&pod, &inner, surroundings(shared));
         status::patch(&pod, &desired)
     };
     let Some(patch) = patch else { return Written::Done };
@@ -107,12 +132,28 @@ pub(crate) async fn write(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> Writte
     }
 }
 
-/// Keeps what the API has of a pod that has not ended, for a start without it.
-fn save(shared: &Shared, entry: &PodEntry) {
+/// What a status says beside the pod.
+pub(crate) fn surroundings(shared: &Shared) -> Surroundings {
+    Surroundings {
+        node_ip: shared.config.node_ip,
+        now: Timestamp::now(),
+        wasm_scheme: shared.scheme(false),
+        linux_scheme: shared.scheme(true),
+    }
+}
+
+/// Keeps what the API has of a pod that has not ended, for a start without it; of a pod of a file,
+/// how it is.
+pub(crate) fn save(shared: &Shared, entry: &PodEntry) {
     let mut inner = entry.lock();
     // Under the lock, so that what is given back now is not saved afterwards.
-    if !inner.released && !inner.gone {
-        let pod = inner.pod();
-        shared.saved.put_pod(&entry.key.uid, &pod);
+    if inner.gone {
+        return;
+    }
+    let uid = &entry.key.uid;
+    if entry.is_static {
+        shared.saved.put_static_pod(uid, &inner.pod());
+    } else if !inner.released {
+        shared.saved.put_pod(uid, &inner.pod());
     }
 }

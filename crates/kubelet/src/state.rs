@@ -14,16 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec, PodStatus};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use wk_runtime::{ContainerId, PodRef};
 
+use crate::admission::Asks;
 use crate::eviction::limits;
 use crate::objects::ObjectKey;
 use crate::plan::{ContainerView, PodView, RestartRule, Role};
 
-pub(crate) use self::adopt::Found;
+pub(crate) use self::adopt::{Found, Unsure};
 use self::packed::Packed;
 pub(crate) use self::record::{Ailment, Hold, Phase, PullBackoff, Record, Termination, WaitReason};
 pub(crate) use self::restore::restored;
@@ -65,7 +66,7 @@ pub(crate) enum Volumes {
 /// A pod that failed as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
     pub(crate) message: Box<str>,
     /// How long its containers may take to end; `None` is as long as the pod says.
     pub(crate) grace: Option<Duration>,
@@ -83,6 +84,8 @@ pub(crate) struct Inner {
     pub(crate) gone: bool,
     pub(crate) records: Vec<Record>,
     pub(crate) ip: Option<IpAddr>,
+    /// The network namespace that its Wasm containers are started in, by number.
+    pub(crate) namespace: Option<u64>,
     pub(crate) started_at: Timestamp,
     pub(crate) volumes: Volumes,
     /// When the first of the tokens in its volumes is to be renewed; `None` if it has none.
@@ -94,6 +97,12 @@ pub(crate) struct Inner {
     pub(crate) released: bool,
     pub(crate) worker: Activity,
     pub(crate) writer: Activity,
+    /// Whether the container engine may have something of it.
+    pub(crate) engine_used: bool,
+    /// Whether what its containers share has ended by itself.
+    pub(crate) sandbox_lost: bool,
+    /// What the pod asks of its node.
+    pub(crate) asks: Asks,
     /// Whether something limits what the pod has on disk.
     pub(crate) limits_disk: bool,
     /// The ConfigMaps and Secrets whose changes concern the pod.
@@ -104,6 +113,8 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 pub(crate) struct PodEntry {
     pub(crate) key: PodRef,
+    /// Whether a file of the node describes it, and not the API.
+    pub(crate) is_static: bool,
     /// Told when whatever the worker waits for should be looked at again.
     pub(crate) interrupt: Notify,
     inner: Mutex<Inner>,
@@ -136,6 +147,7 @@ impl PodEntry {
             gone: false,
             records,
             ip: None,
+            namespace: None,
             started_at: started_at.unwrap_or(now),
             volumes: Volumes::Pending,
             tokens_due: None,
@@ -144,12 +156,21 @@ impl PodEntry {
             released: matches!(phase, Some("Succeeded" | "Failed")),
             worker: Activity::Idle,
             writer: Activity::Idle,
+            engine_used: false,
+            sandbox_lost: false,
+            asks: Asks::default(),
             limits_disk: false,
             objects: Vec::new(),
         };
-        let entry = Self { key, interrupt: Notify::new(), inner: Mutex::new(inner) };
+        let interrupt = Notify::new();
+        let entry = Self { key, is_static: false, interrupt, inner: Mutex::new(inner) };
         entry.observe(pod);
         entry
+    }
+
+    /// The same for a pod of a file.
+    pub(crate) fn new_static(pod: Pod, records: Vec<Record>, now: Timestamp) -> Self {
+        Self { is_static: true, ..Self::new(pod, records, now) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -176,6 +197,7 @@ impl PodEntry {
             all_containers(spec).skip(known).map(|(_, container)| Record::new(&container.name)),
         );
         inner.limits_disk = limits::limits_disk(&pod);
+        inner.asks = Asks::of(&pod);
         inner.packed = Packed::of(&pod);
         inner.live = Some(Arc::new(pod));
         if inner.worker == Activity::Idle
@@ -204,6 +226,13 @@ impl Inner {
         pod
     }
 
+    /// Notes the status of a pod that only this node knows.
+    pub(crate) fn keep_status(&mut self, pod: &Pod, status: PodStatus) {
+        let pod = Pod { status: Some(status), ..pod.clone() };
+        self.packed = Packed::of(&pod);
+        self.live = Some(Arc::new(pod));
+    }
+
     /// Drops the parsed form, unless somebody is about to need it.
     pub(crate) fn slim(&mut self) {
         if self.worker == Activity::Idle && self.writer == Activity::Idle {
@@ -214,6 +243,16 @@ impl Inner {
     /// The record of a container.
     pub(crate) fn record(&mut self, name: &str) -> Option<&mut Record> {
         self.records.iter_mut().find(|record| &*record.name == name)
+    }
+
+    /// Runs that were followed by others and whose runtimes still remember them: container, number,
+    /// and whether it is a Linux container.
+    pub(crate) fn stale_runs(&self) -> Vec<(Box<str>, u32, bool)> {
+        let stale = self
+            .records
+            .iter()
+            .filter_map(|record| record.stale.map(|old| (record.name.clone(), old, record.linux)));
+        stale.collect()
     }
 
     /// Whether the folders of its volumes can be used as they are.
@@ -241,12 +280,14 @@ impl Inner {
             held_until: record.hold.as_ref().map(|hold| hold.until),
             backoff: record.backoff,
             unhealthy: record.unhealthy.is_some(),
+            outdated: record.outdated,
         });
         let deadline = spec.active_deadline_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         PodView {
             containers: containers.collect(),
             stopping: self.is_stopping(pod),
             deadline: deadline.map(|seconds| self.started_at + Duration::from_secs(seconds)),
+            sandbox_lost: self.sandbox_lost,
         }
     }
 }
@@ -382,95 +423,4 @@ pub(crate) fn parse_container_id(id: &ContainerId) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pod(status: &serde_json::Value) -> Pod {
-        serde_json::from_value(serde_json::json!({
-            "metadata": {"namespace": "d", "name": "web", "uid": "u-1", "resourceVersion": "5"},
-            "spec": {"containers": [{"name": "a", "image": "a:1"}]},
-            "status": {"containerStatuses": [{
-                "name": "a", "image": "a:1", "imageID": "a", "ready": true, "restartCount": 2,
-                "state": status, "lastState": {},
-            }]},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn containers_are_found_again_or_known_to_be_lost() {
-        let now = Timestamp::UNIX_EPOCH;
-        let running = pod(&serde_json::json!({"running": {}}));
-        let found = restored(&running, |id| id.as_str() == "u-1_a_2", |_| 3, now);
-        assert!(found[0].running_id().is_some());
-        let lost = restored(&running, |_| false, |_| 3, now);
-        assert_eq!(lost[0].exited().unwrap().exit_code, 255);
-        assert_eq!(lost[0].attempt, 2);
-        let unreported = restored(&running, |_| false, |_| 5, now);
-        assert_eq!(unreported[0].attempt, 4, "the log of run 4 was found");
-    }
-
-    #[test]
-    fn what_a_container_says_of_its_restarts_comes_first() {
-        let rule = |role, policy: &str, container: serde_json::Value, code: i32| {
-            let mut ended = pod(&serde_json::json!({"terminated": {"exitCode": code}}));
-            let container: Container = serde_json::from_value(container).unwrap();
-            ended.spec.as_mut().unwrap().containers[0].name = container.name.clone();
-            let records = restored(&ended, |_| false, |_| 0, Timestamp::UNIX_EPOCH);
-            restart_rule(role, Some(policy), &container, &records[0])
-        };
-        let plain = serde_json::json!({"name": "a"});
-        assert_eq!(rule(Role::Main, "Never", plain.clone(), 1), RestartRule::Never);
-        assert_eq!(rule(Role::Main, "Always", plain, 1), RestartRule::Always);
-        let own = serde_json::json!({"name": "a", "restartPolicy": "OnFailure"});
-        assert_eq!(rule(Role::Main, "Never", own, 1), RestartRule::OnFailure);
-        let coded = serde_json::json!({
-            "name": "a", "restartPolicy": "Never", "restartPolicyRules": [
-                {"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}},
-            ],
-        });
-        assert_eq!(rule(Role::Main, "Always", coded.clone(), 42), RestartRule::Always);
-        assert_eq!(rule(Role::Main, "Always", coded, 1), RestartRule::Never);
-    }
-
-    #[test]
-    fn an_id_tells_its_pod_and_container() {
-        let id = container_id("u-1", "side-car", 12);
-        assert_eq!(parse_container_id(&id), Some(("u-1", "side-car")));
-        assert_eq!(parse_container_id(&ContainerId::new("x")), None);
-    }
-
-    #[test]
-    fn own_reports_are_no_change() {
-        let now = Timestamp::UNIX_EPOCH;
-        let entry = PodEntry::new(pod(&serde_json::json!({})), Vec::new(), now);
-        let mut newer = pod(&serde_json::json!({"running": {}}));
-        newer.metadata.resource_version = Some("6".into());
-        assert_eq!(entry.observe(newer.clone()), Change::Nothing);
-        newer.metadata.resource_version = Some("7".into());
-        let silent = newer.status.clone();
-        newer.status.get_or_insert_default().conditions =
-            Some(vec![k8s_openapi::api::core::v1::PodCondition {
-                type_: "Ready".to_owned(),
-                status: "True".to_owned(),
-                ..k8s_openapi::api::core::v1::PodCondition::default()
-            }]);
-        assert_eq!(entry.observe(newer.clone()), Change::Readiness);
-        newer.metadata.resource_version = Some("8".into());
-        newer.status = silent;
-        assert_eq!(entry.observe(newer.clone()), Change::Readiness, "nobody has heard of it");
-        newer.metadata.resource_version = Some("9".into());
-        newer.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
-        assert_eq!(entry.observe(newer.clone()), Change::Spec);
-        newer.metadata.resource_version = Some("10".into());
-        newer.metadata.deletion_grace_period_seconds = Some(30);
-        newer.metadata.deletion_timestamp =
-            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
-        assert_eq!(entry.observe(newer.clone()), Change::Deletion);
-        newer.metadata.resource_version = Some("11".into());
-        newer.metadata.deletion_grace_period_seconds = Some(0);
-        assert_eq!(entry.observe(newer.clone()), Change::Deletion);
-        newer.metadata.labels = None;
-        assert_eq!(entry.observe(newer), Change::Nothing, "an older object");
-    }
-}
+mod tests;

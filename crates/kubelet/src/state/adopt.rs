@@ -1,10 +1,10 @@
 //! What the runtimes know of containers from before this process.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use wk_runtime::{ContainerId, ContainerState, ContainerStatus};
+use wk_runtime::{ContainerExit, ContainerId, ContainerState, ContainerStatus};
 
 use super::{Phase, Record, Termination};
 
@@ -12,15 +12,31 @@ use super::{Phase, Record, Termination};
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     containers: HashMap<ContainerId, (ContainerState, bool)>,
-    /// Whether the engine of Linux containers did not tell what it has.
-    pub(crate) engine_is_away: bool,
+    /// Whether the Wasm runtime did not tell what it has.
+    wasm_is_away: bool,
+    /// The same of the engine of Linux containers.
+    engine_is_away: bool,
 }
+
+/// Containers that may run without anybody being able to tell, and whether they are Linux containers.
+pub(crate) type Unsure = HashMap<ContainerId, bool>;
 
 impl Found {
     /// Takes note of what one runtime has.
     pub(crate) fn add(&mut self, linux: bool, states: Vec<ContainerState>) {
         let states = states.into_iter().map(|state| (state.id.clone(), (state, linux)));
         self.containers.extend(states);
+    }
+
+    /// Takes note that a runtime did not tell.
+    pub(crate) fn add_absent(&mut self, linux: bool) {
+        let is_away = if linux { &mut self.engine_is_away } else { &mut self.wasm_is_away };
+        *is_away = true;
+    }
+
+    /// Whether some runtime did not tell.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.wasm_is_away || self.engine_is_away
     }
 
     /// All of them, and whether they are Linux containers.
@@ -35,17 +51,19 @@ impl Found {
     }
 
     /// The containers of a pod that may run without anybody being able to tell.
-    pub(crate) fn unsure(&self, pod: &Pod) -> HashSet<ContainerId> {
-        if !self.engine_is_away {
-            return HashSet::new();
-        }
-        let Some(status) = &pod.status else { return HashSet::new() };
+    pub(crate) fn unsure(&self, pod: &Pod) -> Unsure {
+        let Some(status) = pod.status.as_ref().filter(|_| self.is_incomplete()) else {
+            return Unsure::new();
+        };
         let all = status.container_statuses.iter().flatten();
         let all = all.chain(status.init_container_statuses.iter().flatten());
         let all = all.chain(status.ephemeral_container_statuses.iter().flatten());
         let ids = all.filter_map(|status| {
             status.state.as_ref()?.running.as_ref()?;
-            status.container_id.as_deref()?.strip_prefix("docker://").map(ContainerId::new)
+            let (scheme, id) = status.container_id.as_deref()?.split_once("://")?;
+            let linux = scheme == "docker";
+            let is_away = if linux { self.engine_is_away } else { self.wasm_is_away };
+            is_away.then(|| (ContainerId::new(id), linux))
         });
         ids.collect()
     }
@@ -54,12 +72,16 @@ impl Found {
     /// that was never reported, and how one ended meanwhile.
     pub(crate) fn adopt(&self, uid: &str, records: &mut [Record]) {
         for record in records {
-            let of_record =
-                self.all().filter(|(state, _)| state.pod.uid == uid && *state.name == *record.name);
-            let Some((state, linux)) = of_record.max_by_key(|(state, _)| state.attempt) else {
-                continue;
-            };
+            let mut runs: Vec<_> = self
+                .all()
+                .filter(|(state, _)| state.pod.uid == uid && *state.name == *record.name)
+                .collect();
+            runs.sort_by_key(|(state, _)| state.attempt);
+            let Some((state, linux)) = runs.pop() else { continue };
             adopt(record, state, linux);
+            if let Some((before, linux)) = runs.pop() {
+                adopt_before(record, before, linux);
+            }
         }
     }
 }
@@ -82,8 +104,16 @@ fn adopt(record: &mut Record, state: &ContainerState, linux: bool) {
         return;
     }
     let since = Timestamp::try_from(state.started_at).unwrap_or_default();
+    if let Phase::Exited(end) = &record.phase
+        && *end.container_id != *container_id
+    {
+        record.last = Some(end.clone());
+    }
     record.linux = linux;
     record.attempt = state.attempt;
+    if record.image_id.is_empty() {
+        record.image_id = state.image_digest.as_str().into();
+    }
     match &state.status {
         ContainerStatus::Running => {
             if !is_reported {
@@ -93,16 +123,35 @@ fn adopt(record: &mut Record, state: &ContainerState, linux: bool) {
         ContainerStatus::Exited(exit) => {
             record.ready = false;
             record.started = false;
-            record.phase = Phase::Exited(Box::new(Termination {
-                container_id: container_id.into(),
-                exit_code: exit.code,
-                reason: exit.reason.as_str().into(),
-                message: exit.message.as_str().into(),
-                started_at: Some(since),
-                finished_at: Timestamp::try_from(exit.finished_at).unwrap_or(since).max(since),
-            }));
+            record.phase = Phase::Exited(Box::new(termination(container_id, since, exit)));
             record.fresh_exit = true;
         }
+    }
+}
+
+/// Takes over how the run before the last one ended, of which the API may not have been told.
+fn adopt_before(record: &mut Record, state: &ContainerState, linux: bool) {
+    record.stale = Some(state.attempt);
+    let ContainerStatus::Exited(exit) = &state.status else { return };
+    let scheme = if linux { "docker" } else { "wasm" };
+    let container_id = format!("{scheme}://{}", state.id);
+    let is_known = record.last.as_ref().is_some_and(|last| {
+        *last.container_id == *container_id && last.reason.as_ref() != "Unknown"
+    });
+    if !is_known {
+        let since = Timestamp::try_from(state.started_at).unwrap_or_default();
+        record.last = Some(Box::new(termination(container_id, since, exit)));
+    }
+}
+
+fn termination(container_id: String, since: Timestamp, exit: &ContainerExit) -> Termination {
+    Termination {
+        container_id: container_id.into(),
+        exit_code: exit.code,
+        reason: exit.reason.as_str().into(),
+        message: exit.message.as_str().into(),
+        started_at: Some(since),
+        finished_at: Timestamp::try_from(exit.finished_at).unwrap_or(since).max(since),
     }
 }
 
@@ -110,7 +159,7 @@ fn adopt(record: &mut Record, state: &ContainerState, linux: bool) {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use wk_runtime::{ContainerExit, ExitReason, PodRef};
+    use wk_runtime::{ExitReason, PodRef};
 
     use super::*;
     use crate::state::container_id;
@@ -175,5 +224,48 @@ mod tests {
         check("ended meanwhile", (2, ended(2, 255, "Unknown")), state(2, Some(7)), (2, "ended 7"));
         check("as reported", (2, ended(2, 1, "Error")), state(2, Some(1)), (2, "ended 1"));
         check("restarted", (3, ended(2, 1, "Error")), state(3, None), (3, "runs u_main_3"));
+    }
+
+    #[test]
+    fn how_the_run_before_ended_is_not_lost() {
+        let told = |before: Phase, found: Vec<ContainerState>| {
+            let mut record = Record::new("main");
+            (record.attempt, record.phase) = (2, before);
+            let mut all = Found::default();
+            all.add(true, found);
+            all.adopt("u", std::slice::from_mut(&mut record));
+            let last = record.last.map(|last| (last.exit_code, last.container_id.to_string()));
+            (record.attempt, last, record.stale)
+        };
+        let of_run_2 = |code| Some((code, "docker://u_main_2".to_owned()));
+        let both = || vec![state(3, None), state(2, Some(7))];
+        assert_eq!(told(ended(2, 255, "Unknown"), both()), (3, of_run_2(7), Some(2)));
+        assert_eq!(told(ended(1, 1, "Error"), both()), (3, of_run_2(7), Some(2)), "never told");
+        assert_eq!(told(ended(2, 1, "Error"), both()), (3, of_run_2(1), Some(2)), "told already");
+        let one = vec![state(3, None)];
+        assert_eq!(told(ended(2, 1, "Error"), one), (3, of_run_2(1), None));
+    }
+
+    #[test]
+    fn what_may_run_in_a_runtime_that_is_away_is_not_taken_for_lost() {
+        let pod: Pod = serde_json::from_value(serde_json::json!({
+            "spec": {"containers": []},
+            "status": {"containerStatuses": (["docker://l", "wasm://w"].map(|id| serde_json::json!({
+                "name": "c", "image": "i", "imageID": "i", "ready": true, "restartCount": 0,
+                "containerID": id, "state": {"running": {}},
+            })))},
+        }))
+        .unwrap();
+        for (away, expected) in
+            [(vec![], vec![]), (vec![true], vec!["l"]), (vec![false], vec!["w"])]
+        {
+            let mut found = Found::default();
+            for linux in away {
+                found.add_absent(linux);
+            }
+            let unsure = found.unsure(&pod);
+            let ids: Vec<_> = unsure.keys().map(ContainerId::as_str).collect();
+            assert_eq!(ids, expected);
+        }
     }
 }

@@ -111,8 +111,12 @@ pub(crate) struct Record {
     pub(crate) pre_stop: bool,
     pub(crate) image_id: Box<str>,
     pub(crate) linux: bool,
+    /// Whether its last run was in a sandbox that is gone.
+    pub(crate) outdated: bool,
     /// Whether it has ended since the worker last looked.
     pub(crate) fresh_exit: bool,
+    /// The run before, while its runtime still remembers it: until the API knows how it ended.
+    pub(crate) stale: Option<u32>,
     /// Where the program may leave its termination message; `None` if this process did not start it.
     pub(crate) message_place: Option<Box<Place>>,
 }
@@ -134,7 +138,9 @@ impl Record {
             pre_stop: false,
             image_id: Box::default(),
             linux: false,
+            outdated: false,
             fresh_exit: false,
+            stale: None,
             message_place: None,
         }
     }
