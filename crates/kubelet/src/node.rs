@@ -24,7 +24,7 @@ use wk_process::BoxError;
 use crate::config::KubeletConfig;
 use crate::machine::{Machine, Pressures};
 
-pub(crate) use self::object::Described;
+pub(crate) use self::object::{Described, NodeFacts, arch};
 
 /// How often the lease is renewed.
 const LEASE_PERIOD: Duration = Duration::from_secs(10);
@@ -44,6 +44,10 @@ pub(crate) struct NodeKeeper {
     pub(crate) described: Arc<Described>,
     /// What the node has too little of.
     pub(crate) pressures: watch::Receiver<Pressures>,
+    /// Whether pods have a network, and so the node takes any.
+    pub(crate) ready: watch::Receiver<bool>,
+    /// What the API says of the node.
+    pub(crate) facts: Arc<watch::Sender<Option<Arc<NodeFacts>>>>,
 }
 
 impl NodeKeeper {
@@ -56,7 +60,7 @@ impl NodeKeeper {
     /// # Errors
     /// If the API server refuses.
     pub(crate) async fn register(&self) -> Result<Node, kube::Error> {
-        let wanted = Described::node(&self.config);
+        let wanted = Described::node(&self.config, &self.described.runtimes);
         let name = &self.config.node_name;
         let api = self.api();
         let node = match api.create(&PostParams::default(), &wanted).await {
@@ -66,13 +70,14 @@ impl NodeKeeper {
             }
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 let ours = serde_json::json!({"metadata": {
-                    "labels": wanted.metadata.labels,
+                    "labels": Described::labels_patch(&wanted),
                     "annotations": wanted.metadata.annotations,
                 }});
                 api.patch(name, &PatchParams::default(), &Patch::Merge(ours)).await?
             }
             Err(error) => return Err(error),
         };
+        seen(&self.facts, &node);
         self.write_status(&node, &Machine::read(&self.config.data_dir)).await?;
         Ok(node)
     }
@@ -113,7 +118,8 @@ impl NodeKeeper {
             loop {
                 let machine = Machine::read(&self.config.data_dir);
                 let essence = object::essence(&machine, *self.pressures.borrow_and_update());
-                let essence = (essence, self.described.engine());
+                let faults = (self.described.engine(), self.described.runtimes.wasm.fault());
+                let essence = (essence, faults);
                 let due = last.as_ref().is_none_or(|(at, old): &(tokio::time::Instant, _)| {
                     *old != essence || at.elapsed() >= REFRESH
                 });
@@ -123,10 +129,13 @@ impl NodeKeeper {
                         Err(error) => warn!(%error, "node status could not be written"),
                     }
                 }
+                let is_ready = *self.ready.borrow();
                 tokio::select! {
                     () = tokio::time::sleep(LOOK) => {}
                     Ok(()) = self.pressures.changed() => {}
-                    () = doubted(&mut events) => {
+                    Ok(()) = self.ready.changed() => last = None,
+                    // Until then it does not say so itself.
+                    () = doubted(&mut events, &self.facts), if is_ready => {
                         info!(node = %self.config.node_name, "others doubt that the node is ready");
                         last = None;
                         // Whoever insists is not argued with all the time.
@@ -145,7 +154,10 @@ impl NodeKeeper {
             // Somebody deleted it: a node that runs is there.
             None => self
                 .api()
-                .create(&PostParams::default(), &Described::node(&self.config))
+                .create(
+                    &PostParams::default(),
+                    &Described::node(&self.config, &self.described.runtimes),
+                )
                 .await
                 .map(|_node| ()),
         }
@@ -154,7 +166,8 @@ impl NodeKeeper {
     async fn write_status(&self, node: &Node, machine: &Machine) -> Result<(), kube::Error> {
         let patch = {
             let told = *self.pressures.borrow();
-            self.described.status_patch(&self.config, node, (machine, told), Timestamp::now())
+            let now = (machine, told, *self.ready.borrow());
+            self.described.status_patch(&self.config, node, now, Timestamp::now())
         };
         let name = &self.config.node_name;
         self.api().patch_status(name, &PatchParams::default(), &Patch::Strategic(patch)).await?;
@@ -214,12 +227,28 @@ impl NodeKeeper {
     }
 }
 
+/// Notes what the API says of the node.
+fn seen(told: &watch::Sender<Option<Arc<NodeFacts>>>, node: &Node) {
+    let facts = NodeFacts::of(node);
+    told.send_if_modified(|known| {
+        let changed = known.as_deref() != Some(&facts);
+        if changed {
+            *known = Some(Arc::new(facts));
+        }
+        changed
+    });
+}
+
 /// Waits until the Node is gone or is not said to be ready: the control plane had not heard of it
 /// for a while.
-async fn doubted(events: &mut (impl Stream<Item = Result<Option<Node>, watcher::Error>> + Unpin)) {
+async fn doubted(
+    events: &mut (impl Stream<Item = Result<Option<Node>, watcher::Error>> + Unpin),
+    facts: &watch::Sender<Option<Arc<NodeFacts>>>,
+) {
     while let Some(event) = events.next().await {
         match event {
             Ok(Some(node)) => {
+                seen(facts, &node);
                 let status = node.status.unwrap_or_default();
                 let mut conditions = status.conditions.iter().flatten();
                 let ready = conditions.find(|one| one.type_ == "Ready");

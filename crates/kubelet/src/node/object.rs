@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints,
-    NodeStatus, NodeSystemInfo,
+    NodeRuntimeHandler, NodeRuntimeHandlerFeatures, NodeStatus, NodeSystemInfo, Taint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as WireQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -17,8 +17,8 @@ use crate::config::{KubeletConfig, Runtimes};
 use crate::machine::{Machine, Pressures};
 use crate::volumes::local_path;
 
-/// The label of nodes that run WebAssembly.
-const WASM_LABEL: &str = "runtime.wasm";
+/// What the label of nodes with a runtime begins with.
+const RUNTIME_LABEL: &str = "runtime.";
 
 /// What stays the same about a node while the kubelet runs.
 #[derive(Clone, Debug)]
@@ -28,6 +28,24 @@ pub(crate) struct Described {
     pub(crate) max_pods: u32,
     /// Why that is fewer than configured.
     pub(crate) pods_lowered: Option<String>,
+}
+
+/// What the API says of the node that matters to its pods.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct NodeFacts {
+    pub(crate) uid: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) taints: Vec<Taint>,
+}
+
+impl NodeFacts {
+    pub(crate) fn of(node: &Node) -> Self {
+        Self {
+            uid: node.metadata.uid.clone().unwrap_or_default(),
+            labels: node.metadata.labels.clone().unwrap_or_default(),
+            taints: node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 /// The part of the machine's figures whose change is worth a write.
@@ -49,7 +67,7 @@ pub(crate) fn essence(machine: &Machine, pressures: Pressures) -> Essence {
 }
 
 /// The name that Kubernetes has for this processor.
-fn arch() -> &'static str {
+pub(crate) fn arch() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -57,19 +75,34 @@ fn arch() -> &'static str {
     }
 }
 
+/// A runtime as runtime classes name it, with what pods may ask of it beside running.
+fn handler(name: &str) -> NodeRuntimeHandler {
+    NodeRuntimeHandler {
+        name: Some(name.to_owned()),
+        features: Some(NodeRuntimeHandlerFeatures {
+            recursive_read_only_mounts: Some(false),
+            user_namespaces: Some(false),
+        }),
+    }
+}
+
 impl Described {
     /// The Node as it is created.
-    pub(crate) fn node(config: &KubeletConfig) -> Node {
+    pub(crate) fn node(config: &KubeletConfig, runtimes: &Runtimes) -> Node {
         let labels = [
             (HOSTNAME_LABEL.to_owned(), config.node_name.clone()),
             (OS_LABEL.to_owned(), "linux".to_owned()),
             (ARCH_LABEL.to_owned(), arch().to_owned()),
-            (format!("{}/{WASM_LABEL}", wk_api::well_known::OUR_DOMAIN), "true".to_owned()),
         ];
+        let runtimes = runtimes.handlers().filter(|handler| !handler.is_empty());
+        let of_runtime = |name: &str| {
+            let label = format!("{}/{RUNTIME_LABEL}{name}", wk_api::well_known::OUR_DOMAIN);
+            (label, "true".to_owned())
+        };
         Node {
             metadata: ObjectMeta {
                 name: Some(config.node_name.clone()),
-                labels: Some(BTreeMap::from(labels)),
+                labels: Some(labels.into_iter().chain(runtimes.map(of_runtime)).collect()),
                 annotations: Some(BTreeMap::from([(
                     LOCAL_PATH_FOLDER_ANNOTATION.to_owned(),
                     local_path::root(&config.data_dir).display().to_string(),
@@ -80,12 +113,22 @@ impl Described {
         }
     }
 
+    /// The labels of a Node as a merge patch, by which those of runtimes that are gone go, too.
+    pub(crate) fn labels_patch(node: &Node) -> Value {
+        let mut labels = json!(node.metadata.labels);
+        let docker = format!("{}/{RUNTIME_LABEL}docker", wk_api::well_known::OUR_DOMAIN);
+        if labels.get(&docker).is_none() {
+            labels[docker] = Value::Null;
+        }
+        labels
+    }
+
     /// The strategic merge patch of the node's status.
     pub(crate) fn status_patch(
         &self,
         config: &KubeletConfig,
         node: &Node,
-        (machine, pressures): (&Machine, Pressures),
+        (machine, pressures, has_network): (&Machine, Pressures, bool),
         now: Timestamp,
     ) -> Value {
         let before = node.status.as_ref().and_then(|status| status.conditions.as_deref());
@@ -99,7 +142,11 @@ impl Described {
             ]),
             capacity: Some(resources.clone()),
             allocatable: Some(resources),
-            conditions: Some(self.conditions(pressures, before.unwrap_or_default(), now)),
+            conditions: Some(self.conditions(
+                (pressures, has_network),
+                before.unwrap_or_default(),
+                now,
+            )),
             daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: port }),
             node_info: Some(NodeSystemInfo {
                 architecture: arch().to_owned(),
@@ -115,6 +162,7 @@ impl Described {
                 ..NodeSystemInfo::default()
             }),
             images: None::<Vec<ContainerImage>>,
+            runtime_handlers: Some(self.runtimes.handlers().map(handler).collect()),
             ..NodeStatus::default()
         };
         json!({"status": status})
@@ -144,7 +192,7 @@ impl Described {
 
     fn conditions(
         &self,
-        pressures: Pressures,
+        (pressures, has_network): (Pressures, bool),
         before: &[NodeCondition],
         now: Timestamp,
     ) -> Vec<NodeCondition> {
@@ -172,8 +220,17 @@ impl Described {
                 ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
             ),
         ];
-        let ready = "kubelet is posting ready status".to_owned();
-        truths.push(("Ready", true, "KubeletReady", ready));
+        truths.push(match self.runtimes.wasm.fault() {
+            None if !has_network => {
+                let why = "container runtime network not ready: the node has no range of pod \
+                           addresses yet";
+                ("Ready", false, "KubeletNotReady", why.to_owned())
+            }
+            None => ("Ready", true, "KubeletReady", "kubelet is posting ready status".to_owned()),
+            Some(fault) => {
+                ("Ready", false, "KubeletNotReady", format!("container runtime is down: {fault}"))
+            }
+        });
         if let Some(why) = &self.pods_lowered {
             truths.push(("PodCapacityLowered", true, "OpenFileLimit", why.clone()));
         }
