@@ -11,6 +11,7 @@ use wk_runtime::{LogLimits, Runtime};
 
 use crate::eviction::{EvictionSettings, Thresholds};
 use crate::images::Images;
+use crate::static_pods::PodManifests;
 
 /// Facts and settings of one node.
 #[derive(Clone, Debug)]
@@ -42,6 +43,18 @@ pub struct KubeletConfig {
     pub eviction_hard: Thresholds,
     /// What else is to be known about evictions.
     pub eviction: EvictionSettings,
+    /// Pods that files of the node describe; `None` is none.
+    pub pod_manifests: Option<PodManifests>,
+    /// Whether Wasm containers go on when the kubelet is stopped in good order, for the next one to
+    /// find: their runtime is then in a process of its own.
+    pub wasm_outlives_kubelet: bool,
+}
+
+impl KubeletConfig {
+    /// Whether containers of a kind go on when the kubelet is stopped in good order.
+    pub(crate) fn outlives(&self, linux: bool) -> bool {
+        if linux { self.linux.outlive_kubelet } else { self.wasm_outlives_kubelet }
+    }
 }
 
 /// What Linux containers get that do not say otherwise.
@@ -51,6 +64,9 @@ pub struct LinuxDefaults {
     pub max_pids: Option<u32>,
     /// Whether a container that names no seccomp profile gets the engine's instead of none.
     pub seccomp_default: bool,
+    /// Whether Wasm programs can have their sockets in the network namespace of Linux containers,
+    /// which takes `CAP_SYS_ADMIN`; without it a pod has containers of one kind.
+    pub enters_namespaces: bool,
     /// Whether they go on when the kubelet is stopped in good order: the next one finds them. One
     /// that dies leaves them in any case.
     pub outlive_kubelet: bool,
@@ -106,6 +122,12 @@ impl fmt::Debug for Runtimes {
 }
 
 impl Runtimes {
+    /// What runtime classes call them; the empty one is that of pods without a class.
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = &'static str> {
+        let linux = self.linux.as_ref().map(|_| "docker");
+        ["", "wasm"].into_iter().chain(linux)
+    }
+
     /// All of them, Wasm first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<dyn Runtime>> {
         std::iter::once(&self.wasm).chain(&self.linux)

@@ -31,7 +31,7 @@ async fn collect(shared: &Arc<Shared>) {
     if shared.network.get().is_none() || shared.frozen.load(Ordering::Acquire) {
         return;
     }
-    crate::pods::retain_pods(shared).await;
+    crate::orphans::clean_engine(shared).await;
     let config = shared.config.image_garbage;
     let now = SystemTime::now();
     let in_use = in_use(shared);

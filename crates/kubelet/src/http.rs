@@ -2,6 +2,7 @@
 
 mod cadvisor;
 mod configz;
+mod health;
 mod metrics;
 mod resource;
 mod serve;
@@ -23,12 +24,16 @@ use serde_json::json;
 use crate::logs::LogOptions;
 use crate::logs::stream::{self, Run};
 use crate::shared::Shared;
+use crate::state::WaitReason;
 
 pub use self::serve::ServeError;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(health::health))
+        .route("/healthz/{check}", get(health::one))
+        .route("/livez", get(health::health))
+        .route("/readyz", get(health::readiness))
         .route("/pods", get(pods))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(container_logs))
         .merge(streams::routes())
@@ -121,7 +126,8 @@ async fn container_logs(
             let message = if previous {
                 format!("previous terminated container \"{container}\" in pod \"{pod}\" not found")
             } else {
-                format!("container \"{container}\" in pod \"{pod}\" is waiting to start")
+                let why = waiting_for(record.hold.as_ref().map(|hold| hold.reason));
+                format!("container \"{container}\" in pod \"{pod}\" is waiting to start: {why}")
             };
             return refused(StatusCode::BAD_REQUEST, message);
         };
@@ -142,6 +148,16 @@ async fn container_logs(
             StatusCode::INTERNAL_SERVER_ERROR,
             format!("log of container \"{container}\" cannot be read: {error}"),
         ),
+    }
+}
+
+/// What a container without a log waits for, in Kubernetes' words.
+fn waiting_for(reason: Option<WaitReason>) -> &'static str {
+    match reason {
+        Some(WaitReason::ErrImagePull) => "image can't be pulled",
+        Some(WaitReason::ImagePullBackOff) => "trying and failing to pull image",
+        Some(reason) => reason.as_str(),
+        None => WaitReason::ContainerCreating.as_str(),
     }
 }
 

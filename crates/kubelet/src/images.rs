@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use wk_oci::{
-    Credentials, Digest, GarbagePolicy, GarbageReport, ImageReference, ImageStore, ProgressFn,
-    PullError,
+    Credentials, Digest, Flavor, GarbagePolicy, GarbageReport, ImageReference, ImageStore,
+    ProgressFn, PullError,
 };
 use wk_runtime::{Image, ImageKind};
 
@@ -38,7 +38,17 @@ impl PullPolicy {
 #[async_trait]
 pub trait Images: Send + Sync + 'static {
     /// The image that is already on this node; asks nobody and is quick.
-    fn local(&self, reference: &ImageReference) -> Option<Arc<wk_oci::Image>>;
+    fn local(&self, reference: &ImageReference, flavor: Flavor) -> Option<Arc<wk_oci::Image>>;
+
+    /// Asks the registry what `reference` is at the moment, without pulling it.
+    ///
+    /// # Errors
+    /// See [`PullError`].
+    async fn kind(
+        &self,
+        reference: &ImageReference,
+        credentials: &Credentials,
+    ) -> Result<wk_oci::ImageKind, PullError>;
 
     /// Pulls it, or finds out that it is up to date; `progress` is told how far it is.
     ///
@@ -47,6 +57,7 @@ pub trait Images: Send + Sync + 'static {
     async fn pull(
         &self,
         reference: &ImageReference,
+        flavor: Flavor,
         credentials: &Credentials,
         progress: ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError>;
@@ -73,17 +84,26 @@ pub trait Images: Send + Sync + 'static {
 
 #[async_trait]
 impl Images for ImageStore {
-    fn local(&self, reference: &ImageReference) -> Option<Arc<wk_oci::Image>> {
-        Self::local(self, reference)
+    fn local(&self, reference: &ImageReference, flavor: Flavor) -> Option<Arc<wk_oci::Image>> {
+        self.local_as(reference, flavor)
+    }
+
+    async fn kind(
+        &self,
+        reference: &ImageReference,
+        credentials: &Credentials,
+    ) -> Result<wk_oci::ImageKind, PullError> {
+        self.kind_of(reference, credentials).await
     }
 
     async fn pull(
         &self,
         reference: &ImageReference,
+        flavor: Flavor,
         credentials: &Credentials,
         progress: ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError> {
-        Self::pull(self, reference, credentials, Some(progress)).await
+        self.pull_as(reference, flavor, credentials, Some(progress)).await
     }
 
     fn list(&self) -> Vec<Arc<wk_oci::Image>> {

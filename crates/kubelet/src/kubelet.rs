@@ -24,13 +24,16 @@ use crate::machine::Machine;
 use crate::node::{Described, NodeKeeper};
 use crate::objects::Objects;
 use crate::probes::{self, Probes};
+use crate::runtime_classes::RuntimeClasses;
 use crate::saved::{Saved, SavedNode};
 use crate::services::Services;
 use crate::shared::Shared;
+use crate::state::Found;
+use crate::static_pods::{self, StaticPods};
 use crate::timers::{self, Timers};
-use crate::volumes::reclaim;
+use crate::volumes::{reclaim, subpath};
 use crate::worker::ending;
-use crate::{eviction, garbage, http, pods};
+use crate::{adoption, eviction, garbage, http, pods};
 
 /// Statuses that are written at a time.
 const WRITES: usize = 32;
@@ -108,13 +111,22 @@ impl Kubelet {
         let mut tracker = Tracker::new(config.eviction_hard.clone(), config.eviction.clone());
         let looked = tracker.look(&Machine::read(&config.data_dir), Timestamp::now());
         let (pressures, pressures_told) = watch::channel(looked.pressures);
+        let (facts, node) = watch::channel(None);
+        let (ready_now, ready) = watch::channel(false);
         let shared = Arc::new(Shared {
             allocatable: Machine::read(&config.data_dir).allocatable(),
             max_pods: described.max_pods,
             pressures: pressures_told.clone(),
+            node,
+            static_pods: StaticPods::default(),
+            looked_at: Mutex::new(tokio::time::Instant::now()),
+            lost_sandboxes: Mutex::default(),
+            admitting: Mutex::default(),
+            knows_pods: AtomicBool::new(false),
             saved,
             objects: Arc::new(Objects::new(parts.client.clone(), group.clone(), changes)),
             services: Services::watch(parts.client.clone(), group),
+            runtime_classes: RuntimeClasses::watch(parts.client.clone(), group),
             events: EventRecorder::start(parts.client.clone(), "kubelet", host, group),
             client: parts.client,
             runtimes: parts.runtimes,
@@ -132,7 +144,13 @@ impl Kubelet {
             unsure: Mutex::default(),
             config,
         });
-        let (ready_now, ready) = watch::channel(false);
+        group.spawn("saved state", {
+            let (saved, token) = (shared.saved.clone(), group.token());
+            async move {
+                saved.run(token).await;
+                Ok(())
+            }
+        });
         spawn_followers(&shared, changed);
         spawn_clocks(&shared, pending_times, pending_probes);
         reclaim::run(&shared);
@@ -146,19 +164,28 @@ impl Kubelet {
             config: shared.config.clone(),
             described: Arc::new(described),
             pressures: pressures_told,
+            ready: ready.clone(),
+            facts: Arc::new(facts),
         };
         let network = parts.network;
         let main = Arc::clone(&shared);
         group.spawn("kubelet", async move {
             let token = main.tasks.token();
+            let Some(found) = token.run_until_cancelled(adoption::found(&main)).await else {
+                return Ok(());
+            };
+            let found = Arc::new(found);
+            spawn_static_pods(&main, &found);
             let prepare = Box::pin(prepare(&main, &keeper, &*network));
             match token.run_until_cancelled(prepare).await {
                 None => return Ok(()),
                 Some(prepared) => prepared?,
             }
+            // Those of files may have waited for the network.
+            pods::retry_held(&main);
             // Whoever waits may have gone.
             let _waiting = ready_now.send(true);
-            pods::follow(main).await
+            pods::follow(main, found).await
         });
         Ok(Arc::new(Self { shared, ready }))
     }
@@ -176,9 +203,10 @@ impl Kubelet {
     /// `grace` (wall-clock) at most.
     ///
     /// For a process that goes down with its runtime: the pods stay in the API as they are, and are
-    /// started again when the node comes back. Linux containers that are to
-    /// [outlive](crate::LinuxDefaults::outlive_kubelet) the kubelet go on. Nothing is started or
-    /// reported from now on, also if this is not awaited to its end.
+    /// started again when the node comes back. Containers that are to outlive the kubelet
+    /// ([Linux](crate::LinuxDefaults::outlive_kubelet),
+    /// [Wasm](KubeletConfig::wasm_outlives_kubelet)) go on. Nothing is started or reported from now
+    /// on, also if this is not awaited to its end.
     pub async fn stop_containers(&self, grace: Duration) {
         self.shared.frozen.store(true, Ordering::Release);
         let entries = self.shared.entries();
@@ -186,18 +214,27 @@ impl Kubelet {
         if !join_all(ends).await.into_iter().all(|ended| ended) {
             warn!("some containers could not be stopped");
         }
-        let linux = self.shared.runtimes.linux.as_ref();
-        let kept = linux.filter(|_| self.shared.config.linux.outlive_kubelet);
-        let ended = self.shared.runtimes.all();
-        for runtime in ended.filter(|one| kept.is_none_or(|kept| !Arc::ptr_eq(kept, one))) {
+        let (config, runtimes) = (&self.shared.config, &self.shared.runtimes);
+        let linux = runtimes.linux.as_ref().filter(|_| !config.outlives(true));
+        let wasm = Some(&runtimes.wasm).filter(|_| !config.outlives(false));
+        for runtime in wasm.into_iter().chain(linux) {
             // A start that was under way adds one after the list was made.
             while self.stop_running(&**runtime, grace).await {}
         }
-        let Some(linux) = linux.filter(|_| kept.is_none()) else { return };
+        let Some(linux) = linux else { return };
         // Nothing of the pods stays in the engine for a cluster that may never come back.
         let forgets = entries.iter().map(|entry| linux.remove_pod(&entry.key.uid));
         for error in join_all(forgets).await.into_iter().filter_map(Result::err) {
             warn!(%error, "sandbox could not be removed");
+        }
+        // Nor in its folder, where it would be in the way of whoever removes that.
+        let folders = entries.iter().map(|entry| self.shared.subpaths_folder(&entry.key.uid));
+        let folders: Vec<_> = folders.collect();
+        let given = tokio::task::spawn_blocking(move || {
+            folders.iter().try_for_each(|folder| subpath::give_back(folder))
+        });
+        if let Ok(Err(error)) = given.await {
+            warn!(%error, "what is mounted for a pod could not be given back");
         }
     }
 
@@ -227,7 +264,7 @@ impl Kubelet {
         !stopped.is_empty() && stopped.into_iter().all(|stopped| stopped)
     }
 
-    /// The kubelet's own HTTP API: `/healthz`, `/pods`, `/containerLogs/...`, `/exec/...`,
+    /// The kubelet's own HTTP API: `/healthz`, `/readyz`, `/pods`, `/containerLogs/...`, `/exec/...`,
     /// `/attach/...`, `/portForward/...`, `/metrics`, `/metrics/resource`, `/metrics/cadvisor`,
     /// `/metrics/probes`, `/stats/summary`, `/configz`.
     ///
@@ -270,6 +307,24 @@ fn spawn_followers(shared: &Arc<Shared>, changed: mpsc::Receiver<Vec<String>>) {
     group.spawn("pod objects", pods::follow_objects(Arc::clone(shared), changed));
 }
 
+/// Pods of files need nobody's word to begin.
+fn spawn_static_pods(shared: &Arc<Shared>, found: &Arc<Found>) {
+    let group = &shared.tasks;
+    let (following, found) = (Arc::clone(shared), Arc::clone(found));
+    group.spawn("static pods", async move {
+        match following.config.pod_manifests.clone() {
+            Some(manifests) => static_pods::run(following, manifests, found).await,
+            None => static_pods::without_files(following, found).await,
+        }
+        Ok(())
+    });
+    let mirroring = Arc::clone(shared);
+    group.spawn("mirror pods", async move {
+        static_pods::mirror::keep(mirroring).await;
+        Ok(())
+    });
+}
+
 fn spawn_clocks(
     shared: &Arc<Shared>,
     pending_times: timers::Pending,
@@ -305,7 +360,8 @@ async fn prepare(
     keeper: &NodeKeeper,
     network: &dyn wk_network::PodNetworkFactory,
 ) -> Result<(), BoxError> {
-    let saved = shared.saved.node();
+    let saved = shared.saved.clone();
+    let saved = tokio::task::spawn_blocking(move || saved.node()).await?;
     let range = match (keeper.register().await, saved) {
         (Err(error), Some(saved)) => {
             warn!(%error, "API server cannot be reached, going on with what was saved");
@@ -329,6 +385,8 @@ async fn prepare(
         (Ok(node), _) => keep(shared, keeper, node).await?,
     };
     let opened = network.open(range, shared.config.node_ip).await?;
+    // Before anybody can be given one of them.
+    shared.claim_addresses(&*opened).await;
     info!(%range, "pod network opened");
     if shared.network.set(opened).is_err() {
         return Err("the pod network was opened twice".into());
@@ -354,6 +412,8 @@ async fn registered(shared: &Arc<Shared>, keeper: &NodeKeeper) -> Result<Cidr, B
 /// Keeps a node that was registered as it should be, and returns its range of pod addresses.
 async fn keep(shared: &Arc<Shared>, keeper: &NodeKeeper, node: Node) -> Result<Cidr, BoxError> {
     let group = &shared.tasks;
+    // They name the node as their owner.
+    shared.static_pods.mirrors.wake();
     let uid = node.metadata.uid.clone().unwrap_or_default();
     let (lease, token, lease_uid) = (keeper.clone(), group.token(), uid.clone());
     group.spawn("node lease", async move {

@@ -14,6 +14,8 @@
 //!   pods without the API are on disk.
 
 mod actions;
+mod admission;
+mod adoption;
 mod config;
 mod env;
 mod eviction;
@@ -24,20 +26,27 @@ mod kubelet;
 mod linux;
 mod logs;
 mod machine;
+mod namespace;
 mod node;
 mod objects;
+mod orphans;
 pub mod plan;
 mod pods;
 mod probes;
 mod report;
+mod resolv;
+mod runtime_classes;
+mod sandboxes;
 mod saved;
 mod services;
 mod shared;
 mod state;
+mod static_pods;
 mod status;
 mod support;
 mod termination;
 mod timers;
+mod tree;
 mod usage;
 mod volumes;
 mod worker;
@@ -49,3 +58,4 @@ pub use eviction::{
 pub use http::ServeError;
 pub use images::Images;
 pub use kubelet::{Kubelet, StartError};
+pub use static_pods::PodManifests;

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, Pod, PodSpec, SeccompProfile, SecurityContext,
 };
 use wk_api::Quantity;
-use wk_runtime::{LinuxPod, LinuxSpec, PortProtocol, PublishedPort, Sandbox, Seccomp};
+use wk_runtime::{ContainerId, LinuxPod, LinuxSpec, PortProtocol, PublishedPort, Sandbox, Seccomp};
 
 use crate::config::LinuxDefaults;
 
@@ -22,6 +22,8 @@ pub(crate) struct Given<'a> {
     pub(crate) defaults: &'a LinuxDefaults,
     /// Memory of the node, in bytes.
     pub(crate) node_memory: i64,
+    /// The container that an ephemeral one is to look into.
+    pub(crate) target: Option<&'a ContainerId>,
     /// Reads a profile of the node by its name.
     pub(crate) seccomp_profile: &'a dyn Fn(&str) -> Result<String, String>,
 }
@@ -73,19 +75,24 @@ pub(crate) fn spec(
         cpu_request_millis: cpu_request,
         max_pids: given.defaults.max_pids,
         oom_score_adj: oom_score(spec, given, memory_request),
-        pod: LinuxPod {
-            published: published(spec, given.sandbox),
-            host_pid: spec.host_pid == Some(true),
-            host_ipc: spec.host_ipc == Some(true),
-            share_processes: spec.share_process_namespace == Some(true),
-            sysctls: pod
-                .sysctls
-                .into_iter()
-                .flatten()
-                .map(|one| (one.name, one.value))
-                .collect::<BTreeMap<_, _>>(),
-        },
+        target: given.target.cloned(),
+        pod: of_pod(spec, given.sandbox),
     })
+}
+
+/// What the Linux containers of a pod have in common.
+pub(crate) fn of_pod(spec: &PodSpec, sandbox: &Sandbox) -> LinuxPod {
+    let sysctls = spec.security_context.iter().flat_map(|pod| pod.sysctls.iter().flatten());
+    LinuxPod {
+        published: published(spec, sandbox),
+        host_pid: spec.host_pid == Some(true),
+        host_ipc: spec.host_ipc == Some(true),
+        share_processes: spec.share_process_namespace == Some(true),
+        own_users: spec.host_users == Some(false),
+        sysctls: sysctls
+            .map(|one| (one.name.clone(), one.value.clone()))
+            .collect::<BTreeMap<_, _>>(),
+    }
 }
 
 /// Refuses a WebAssembly program that asks for what only Linux programs have. What changes nothing
@@ -120,6 +127,18 @@ pub(crate) fn check_wasm(spec: &PodSpec, container: &Container) -> Result<(), St
         (spec.share_process_namespace == Some(true), "shareProcessNamespace"),
         (sysctls.is_some_and(|all| !all.is_empty()), "securityContext.sysctls"),
     ];
+    let dns = spec.dns_config.as_ref();
+    let lists = |list: Option<&Vec<String>>| list.is_some_and(|list| !list.is_empty());
+    let resolves = spec.dns_policy.as_deref() == Some("None")
+        || lists(dns.and_then(|dns| dns.nameservers.as_ref()))
+        || lists(dns.and_then(|dns| dns.searches.as_ref()));
+    if resolves {
+        return Err(
+            "dnsPolicy `None`, and nameservers and searches of dnsConfig, are not possible \
+                    for a WebAssembly program, for which the node looks names up; use a Linux image"
+                .to_owned(),
+        );
+    }
     match asked.iter().find(|(is_asked, _)| *is_asked) {
         Some((_, field)) => Err(format!(
             "{field} is not possible for a WebAssembly program, which has no processes, \

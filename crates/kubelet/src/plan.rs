@@ -92,6 +92,23 @@ pub struct ContainerView {
     pub backoff: Option<Duration>,
     /// Whether a probe or hook has found that it must be ended and started again.
     pub unhealthy: bool,
+    /// Whether its last run was in a sandbox that is gone, and so counts for nothing if it is to run
+    /// again at all.
+    pub outdated: bool,
+}
+
+impl ContainerView {
+    /// How it is, as far as that counts.
+    fn observed(&self) -> Observed {
+        match self.observed {
+            Observed::Exited { success, .. }
+                if self.outdated && (self.role.is_init() || self.restart.applies(success)) =>
+            {
+                Observed::NotStarted
+            }
+            observed => observed,
+        }
+    }
 }
 
 /// A pod as far as its containers' fate depends on it.
@@ -103,6 +120,8 @@ pub struct PodView {
     pub stopping: bool,
     /// When its `activeDeadlineSeconds` are over.
     pub deadline: Option<Timestamp>,
+    /// Whether what its containers share is gone: all of them begin again, as in a new pod.
+    pub sandbox_lost: bool,
 }
 
 /// Why a running container is ended.
@@ -114,6 +133,8 @@ pub enum StopReason {
     Unhealthy,
     /// All main containers have ended, so that sidecars are not needed any more.
     Done,
+    /// What the pod's containers share is gone.
+    Sandbox,
 }
 
 /// One thing to do; `index` is the place in [`PodView::containers`].
@@ -142,6 +163,9 @@ pub enum Step {
     },
     /// `activeDeadlineSeconds` are over: the pod fails.
     FailByDeadline,
+    /// All containers of a lost sandbox have ended: have it removed, so that the next start makes
+    /// another.
+    RenewSandbox,
     /// Nothing before this time.
     WakeAt(Timestamp),
     /// Every container has ended and none starts again: what the pod holds can be given back.
@@ -155,10 +179,13 @@ pub enum Step {
 /// Spec: <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/>
 pub fn plan(pod: &PodView, now: Timestamp) -> Vec<Step> {
     if pod.stopping {
-        return ending(pod, StopReason::PodEnds, |_| true);
+        return ending(pod, StopReason::PodEnds, |_| true, Step::Finish);
     }
     if pod.deadline.is_some_and(|deadline| deadline <= now) && !is_done(pod) {
         return vec![Step::FailByDeadline];
+    }
+    if pod.sandbox_lost && !is_done(pod) && !init_failed(pod) {
+        return ending(pod, StopReason::Sandbox, |_| true, Step::RenewSandbox);
     }
     let mut steps: Vec<Step> = unhealthy(pod).collect();
     let ephemeral = pod.containers.iter().enumerate();
@@ -167,13 +194,12 @@ pub fn plan(pod: &PodView, now: Timestamp) -> Vec<Step> {
     match next_init(pod, now) {
         InitState::Waits(more) => steps.extend(more),
         InitState::Failed => {
-            return ending(pod, StopReason::PodEnds, |_| true);
+            return ending(pod, StopReason::PodEnds, |_| true, Step::Finish);
         }
         InitState::Done => {
             if is_done(pod) {
-                return ending(pod, StopReason::Done, |role| {
-                    matches!(role, Role::Sidecar | Role::Ephemeral)
-                });
+                let ends = |role| matches!(role, Role::Sidecar | Role::Ephemeral);
+                return ending(pod, StopReason::Done, ends, Step::Finish);
             }
             let main = pod.containers.iter().enumerate();
             let main = main.filter(|(_, container)| container.role == Role::Main);
@@ -205,7 +231,7 @@ pub fn longer_backoff(delay: Option<Duration>) -> Duration {
 /// Whether all main containers have ended for good.
 pub fn is_done(pod: &PodView) -> bool {
     let mut main = pod.containers.iter().filter(|container| container.role == Role::Main);
-    main.all(|container| match container.observed {
+    main.all(|container| match container.observed() {
         Observed::Exited { success, .. } => !container.restart.applies(success),
         Observed::NotStarted | Observed::Running { .. } => false,
     })
@@ -216,7 +242,7 @@ pub fn init_failed(pod: &PodView) -> bool {
     !mains_began(pod)
         && pod.containers.iter().any(|container| {
             container.role == Role::Init
-                && matches!(container.observed, Observed::Exited { success: false, .. })
+                && matches!(container.observed(), Observed::Exited { success: false, .. })
                 && container.restart == RestartRule::Never
         })
 }
@@ -224,7 +250,7 @@ pub fn init_failed(pod: &PodView) -> bool {
 /// Whether all init containers are behind the pod.
 pub fn is_initialized(pod: &PodView) -> bool {
     mains_began(pod)
-        || pod.containers.iter().all(|container| match (container.role, container.observed) {
+        || pod.containers.iter().all(|container| match (container.role, container.observed()) {
             (Role::Main | Role::Ephemeral, _)
             | (Role::Init, Observed::Exited { success: true, .. })
             | (Role::Sidecar, Observed::Running { started: true }) => true,
@@ -249,7 +275,7 @@ fn next_init(pod: &PodView, now: Timestamp) -> InitState {
     let began = mains_began(pod);
     let mut steps = Vec::new();
     for (index, container) in pod.containers.iter().enumerate() {
-        match (container.role, container.observed) {
+        match (container.role, container.observed()) {
             (Role::Main | Role::Ephemeral, _)
             | (Role::Init, Observed::Exited { success: true, .. })
             | (Role::Sidecar, Observed::Running { started: true }) => {}
@@ -270,14 +296,16 @@ fn next_init(pod: &PodView, now: Timestamp) -> InitState {
 }
 
 fn mains_began(pod: &PodView) -> bool {
-    pod.containers
-        .iter()
-        .any(|container| container.role == Role::Main && container.observed != Observed::NotStarted)
+    pod.containers.iter().any(|container| {
+        container.role == Role::Main
+            && !container.outdated
+            && container.observed() != Observed::NotStarted
+    })
 }
 
 /// The next step of a container whose turn it is.
 fn next(index: usize, container: &ContainerView, now: Timestamp) -> Option<Step> {
-    let finished_at = match container.observed {
+    let finished_at = match container.observed() {
         Observed::Running { .. } => return None,
         Observed::Exited { success, .. } if !container.restart.applies(success) => return None,
         Observed::Exited { finished_at, .. } => Some(finished_at),
@@ -303,8 +331,9 @@ fn unhealthy(pod: &PodView) -> impl Iterator<Item = Step> + '_ {
     })
 }
 
-/// Ends what runs and has one of the roles; sidecars go after all others, last started first.
-fn ending(pod: &PodView, reason: StopReason, ends: fn(Role) -> bool) -> Vec<Step> {
+/// Ends what runs and has one of the roles; sidecars go after all others, last started first. `last`
+/// comes when nothing is left to end.
+fn ending(pod: &PodView, reason: StopReason, ends: fn(Role) -> bool, last: Step) -> Vec<Step> {
     let running = |sidecar: bool| {
         pod.containers.iter().enumerate().filter(move |(_, container)| {
             matches!(container.observed, Observed::Running { .. })
@@ -318,7 +347,7 @@ fn ending(pod: &PodView, reason: StopReason, ends: fn(Role) -> bool) -> Vec<Step
         steps.extend(running(true).next_back().map(|(index, _)| Step::Stop { index, reason }));
     }
     if steps.is_empty() {
-        steps.push(Step::Finish);
+        steps.push(last);
     }
     steps
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -11,60 +10,68 @@ use kube::Api;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::Event;
 use tokio::sync::{broadcast, mpsc};
-use tracing::{debug, info, warn};
-use wk_client::EventType;
+use tracing::{info, warn};
 use wk_client::watching::watch;
 use wk_process::BoxError;
-use wk_runtime::{ContainerExit, ContainerId, ContainerStatus, ExitReason, RuntimeEvent};
+use wk_runtime::{ContainerId, RuntimeEvent};
 
-use crate::eviction;
 use crate::node::pods_of_node;
 use crate::report;
 use crate::shared::Shared;
-use crate::state::{
-    Change, Failure, Found, Phase, PodEntry, Record, Volumes, WaitReason, find_container, pod_ref,
-    restored,
-};
-use crate::worker::ending::{remove_folder, remove_pod_folder};
+use crate::state::{Change, Found, PodEntry, Volumes, WaitReason, find_container, pod_ref};
+use crate::static_pods::mirror;
+use crate::{admission, adoption, orphans};
 
 /// Follows the pods of this node until cancelled.
-pub(crate) async fn follow(shared: Arc<Shared>) -> Result<(), BoxError> {
+pub(crate) async fn follow(shared: Arc<Shared>, found: Arc<Found>) -> Result<(), BoxError> {
     let token = shared.tasks.token();
-    let found = found(&shared).await;
     let api: Api<Pod> = Api::all(shared.client.clone());
     let events = watch(api, pods_of_node(&shared.config.node_name)).default_backoff();
     let mut events = std::pin::pin!(events);
     let mut listed: HashSet<String> = HashSet::new();
-    let mut first = true;
+    let mut list: Vec<Pod> = Vec::new();
+    let (mut first, mut restored) = (true, false);
     while let Some(Some(event)) = token.run_until_cancelled(events.next()).await {
         match event {
-            Ok(Event::Init) => listed.clear(),
+            Ok(Event::Init) => {
+                listed.clear();
+                list.clear();
+            }
             Ok(Event::InitApply(pod)) => {
                 listed.extend(pod.metadata.uid.clone());
-                apply(&shared, pod, &found);
+                list.push(pod);
             }
             Ok(Event::InitDone) => {
+                list.sort_by_cached_key(turn);
+                for pod in std::mem::take(&mut list) {
+                    apply(&shared, pod, &found);
+                }
+                shared.static_pods.mirrors.listed(&listed);
                 for entry in shared.entries() {
-                    if !listed.contains(&entry.key.uid) {
+                    if !entry.is_static && !listed.contains(&entry.key.uid) {
                         gone(&shared, &entry);
                     }
                 }
                 if std::mem::take(&mut first) {
                     info!(pods = listed.len(), "pods listed");
-                    remove_orphans(&shared, &listed, &found).await;
+                    adoption::catch_up_with(&shared, &found).await;
+                    adoption::release_ended(&shared, &found).await;
+                    orphans::after_list(&shared, &listed, &found).await;
                 }
             }
             Ok(Event::Apply(pod)) => apply(&shared, pod, &found),
             Ok(Event::Delete(pod)) => {
-                if let Some(entry) = pod.metadata.uid.and_then(|uid| shared.entry(&uid)) {
+                if mirror::is_mirror(&pod) {
+                    shared.static_pods.mirrors.gone(&pod);
+                } else if let Some(entry) = pod.metadata.uid.and_then(|uid| shared.entry(&uid)) {
                     gone(&shared, &entry);
                 }
             }
             Err(error) => {
                 warn!(%error, "pods cannot be watched");
                 // What the API had before is the best that there is.
-                if first && shared.pods.read().is_empty() {
-                    restore(&shared, &found);
+                if first && !std::mem::replace(&mut restored, true) {
+                    restore(&shared, &found).await;
                 }
             }
         }
@@ -72,36 +79,37 @@ pub(crate) async fn follow(shared: Arc<Shared>) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// Of several pods, those that this node has taken come first, and then the older ones.
+fn turn(pod: &Pod) -> (bool, Option<Timestamp>, Option<String>) {
+    let is_taken = pod.status.as_ref().is_some_and(|status| status.start_time.is_some());
+    let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    (!is_taken, made, pod.metadata.uid.clone())
+}
+
 /// Takes the pods that were saved, until the API server tells of them.
-fn restore(shared: &Arc<Shared>, found: &Found) {
-    let saved = shared.saved.pods();
+async fn restore(shared: &Arc<Shared>, found: &Found) {
+    let saved = shared.saved.clone();
+    let read = tokio::task::spawn_blocking(move || saved.pods()).await;
+    let saved = read.unwrap_or_default();
     if !saved.is_empty() {
         info!(pods = saved.len(), "pods as they were when the API server was there");
     }
     for pod in saved {
         apply(shared, pod, found);
     }
-}
-
-/// The containers that the runtimes have from before this process.
-async fn found(shared: &Shared) -> Found {
-    let mut found = Found::default();
-    for runtime in shared.runtimes.all() {
-        let linux = shared.runtimes.linux.as_ref().is_some_and(|linux| Arc::ptr_eq(linux, runtime));
-        match runtime.list().await {
-            Ok(all) => found.add(linux, all),
-            Err(error) => {
-                found.engine_is_away |= linux;
-                warn!(runtime = runtime.name(), %error, "containers cannot be listed");
-            }
-        }
-    }
-    found
+    adoption::catch_up_with(shared, found).await;
 }
 
 fn apply(shared: &Arc<Shared>, pod: Pod, found: &Found) {
     let Some(uid) = pod.metadata.uid.clone() else { return };
+    if mirror::is_mirror(&pod) {
+        return shared.static_pods.mirrors.seen(pod);
+    }
     if let Some(entry) = shared.entry(&uid) {
+        if entry.is_static {
+            // Only this node knows it.
+            return;
+        }
         match entry.observe(pod) {
             Change::Nothing => return,
             Change::Readiness => return report::ask(shared, &entry),
@@ -117,45 +125,34 @@ fn apply(shared: &Arc<Shared>, pod: Pod, found: &Found) {
         shared.wake(&entry);
         return;
     }
+    accept(shared, pod, found, false);
+}
+
+/// Takes a pod of a file.
+pub(crate) fn accept_static(shared: &Arc<Shared>, pod: Pod, found: &Found) {
+    accept(shared, pod, found, true);
+}
+
+/// Takes a pod that this process has not seen before.
+fn accept(shared: &Arc<Shared>, pod: Pod, found: &Found, is_static: bool) {
     let key = pod_ref(&pod);
+    let uid = key.uid.clone();
     let now = Timestamp::now();
-    let pressures = *shared.pressures.borrow();
-    let refusal = eviction::run::refusal(&pod, pressures);
-    let logs = shared.logs_folder(&key);
-    let attempts = |container: &str| runs_logged(&logs.join(container));
-    let unsure = found.unsure(&pod);
-    let alive = |id: &ContainerId| found.runs(id) || unsure.contains(id);
-    let mut records = restored(&pod, alive, attempts, now);
-    for record in &mut records {
-        record.linux |= record.running_id().is_some_and(|id| unsure.contains(id));
+    let records = adoption::records(shared, &pod, found, now);
+    let address = adoption::address(shared, &pod, &records);
+    let new = if is_static { PodEntry::new_static } else { PodEntry::new };
+    let entry = Arc::new(new(pod, records, now));
+    {
+        let mut inner = entry.lock();
+        inner.ip = address;
+        inner.namespace = shared.kept_namespace(&uid);
     }
-    found.adopt(&key.uid, &mut records);
-    shared.unsure.lock().extend(unsure);
-    let entry = Arc::new(PodEntry::new(pod, records, now));
-    let known = {
-        let mut pods = shared.pods.write();
-        pods.insert(uid, Arc::clone(&entry));
-        pods.len()
-    };
-    let max = shared.max_pods as usize;
-    // Counted only where it can matter: pods that have ended take no room.
-    if known > max && !entry.lock().released {
-        let others = shared.entries();
-        let others = others.iter().filter(|other| !Arc::ptr_eq(other, &entry));
-        let active = others.filter(|other| !other.lock().released).count();
-        if active >= max {
-            refuse(shared, &entry, active);
-        }
-    }
-    let is_new = {
-        let inner = entry.lock();
-        let began = |record: &Record| !matches!(record.phase, Phase::NotStarted);
-        !inner.released && inner.failure.is_none() && !inner.records.iter().any(began)
-    };
-    if let Some(message) = refusal.filter(|_| is_new) {
-        reject(shared, &entry, eviction::EVICTED, message);
-    }
+    shared.pods.write().insert(uid, Arc::clone(&entry));
+    admission::admit(shared, &entry, &entry.pod());
     watch_probes(shared, &entry);
+    if shared.lost_sandboxes.lock().remove(&entry.key.uid) {
+        shared.sandbox_ended(&entry.key.uid);
+    }
     shared.wake(&entry);
 }
 
@@ -179,84 +176,11 @@ fn watch_probes(shared: &Shared, entry: &Arc<PodEntry>) {
     }
 }
 
-/// One more than the number of the last run that left a log in `folder`.
-fn runs_logged(folder: &std::path::Path) -> u32 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let numbers = entries.filter_map(|entry| {
-        let name = entry.ok()?.file_name();
-        name.to_str()?.strip_suffix(".log")?.parse::<u32>().ok()
-    });
-    numbers.max().map_or(0, |last| last.saturating_add(1))
-}
-
-/// The node is full: pods that were bound to it all the same fail, as in Kubernetes.
-fn refuse(shared: &Arc<Shared>, entry: &Arc<PodEntry>, used: usize) {
-    let message = format!(
-        "Node didn't have enough resource: pods, requested: 1, used: {used}, capacity: {}",
-        shared.max_pods
-    );
-    reject(shared, entry, "OutOfpods", message);
-}
-
-/// The node does not take a pod that was bound to it: it fails.
-fn reject(shared: &Arc<Shared>, entry: &Arc<PodEntry>, reason: &'static str, message: String) {
-    let told = format!("Pod was rejected: {message}");
-    shared.event(&entry.key, None, EventType::Warning, reason, message);
-    let failure = Failure { reason, message: told.into(), grace: None, disrupted: false };
-    entry.lock().failure = Some(failure);
-    report::ask(shared, entry);
-}
-
-fn gone(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
+/// A pod is not to be here any more.
+pub(crate) fn gone(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
     entry.lock().gone = true;
     entry.interrupt.notify_one();
     shared.wake(entry);
-}
-
-/// Removes what pods left behind that were deleted while this node was away.
-async fn remove_orphans(shared: &Shared, listed: &HashSet<String>, found: &Found) {
-    for (state, linux) in found.all() {
-        if listed.contains(&state.pod.uid) {
-            continue;
-        }
-        if let Err(error) = shared.runtime(linux).remove(&state.id).await {
-            warn!(container = %state.id, %error, "orphan could not be removed");
-        }
-    }
-    retain_pods(shared).await;
-    let uid_of_log = |name: &str| name.rsplit('_').next().map(str::to_owned);
-    let roots = [(shared.config.data_dir.join("pods"), false), (shared.logs_root(), true)];
-    for (root, is_logs) in roots {
-        let Ok(mut entries) = tokio::fs::read_dir(&root).await else { continue };
-        while let Ok(Some(entry)) = entries.next_entry().await {
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let uid = if is_logs { uid_of_log(name) } else { Some(name.to_owned()) };
-            // A pod may have come since the list.
-            let known =
-                uid.is_some_and(|uid| listed.contains(&uid) || shared.entry(&uid).is_some());
-            if !known {
-                info!(folder = %entry.path().display(), "removing what a deleted pod left");
-                if is_logs {
-                    remove_folder(entry.path()).await;
-                } else {
-                    remove_pod_folder(entry.path()).await;
-                }
-            }
-        }
-    }
-}
-
-/// Has the container engine forget pods that are not here any more.
-pub(crate) async fn retain_pods(shared: &Shared) {
-    let Some(linux) = &shared.runtimes.linux else { return };
-    let uids: HashSet<String> = shared.pods.read().keys().cloned().collect();
-    match linux.retain_pods(&uids).await {
-        Ok(()) => {}
-        // The node's status says so all the time.
-        Err(error @ wk_runtime::RuntimeError::Unavailable { .. }) => debug!(%error, "not cleaned"),
-        Err(error) => warn!(%error, "container engine could not be cleaned"),
-    }
 }
 
 /// Takes note of containers that end, until cancelled.
@@ -269,13 +193,14 @@ pub(crate) async fn follow_exits(
     while let Some(event) = token.run_until_cancelled(events.recv()).await {
         match event {
             Ok(RuntimeEvent::Exited { id, exit }) => shared.container_exited(&id, &exit),
+            Ok(RuntimeEvent::SandboxEnded { pod_uid }) => shared.sandbox_ended(&pod_uid),
             Ok(RuntimeEvent::Resynced) => {
-                catch_up(&shared, linux).await;
+                adoption::catch_up(&shared, linux).await;
                 retry_held(&shared);
             }
             Err(broadcast::error::RecvError::Lagged(lost)) => {
                 warn!(lost, "runtime events were lost, listing containers");
-                catch_up(&shared, linux).await;
+                adoption::catch_up(&shared, linux).await;
             }
             Err(broadcast::error::RecvError::Closed) => return Err("the runtime is gone".into()),
         }
@@ -283,34 +208,8 @@ pub(crate) async fn follow_exits(
     Ok(())
 }
 
-/// Takes note of what ended while nobody told.
-async fn catch_up(shared: &Arc<Shared>, linux: bool) {
-    let all = match shared.runtime(linux).list().await {
-        Ok(all) => all,
-        Err(error) => return warn!(%error, "containers cannot be listed"),
-    };
-    for container in &all {
-        if let ContainerStatus::Exited(exit) = &container.status {
-            shared.container_exited(&container.id, exit);
-        }
-    }
-    if !linux {
-        return;
-    }
-    let unsure = std::mem::take(&mut *shared.unsure.lock());
-    for id in unsure.iter().filter(|id| all.iter().all(|container| container.id != **id)) {
-        let exit = ContainerExit {
-            code: 137,
-            reason: ExitReason::Error,
-            message: "The container could not be located when its engine came back".to_owned(),
-            finished_at: SystemTime::now(),
-        };
-        shared.container_exited(id, &exit);
-    }
-}
-
 /// Has pods looked at again that wait for their container engine.
-fn retry_held(shared: &Arc<Shared>) {
+pub(crate) fn retry_held(shared: &Arc<Shared>) {
     for entry in shared.entries() {
         let waits = {
             let mut inner = entry.lock();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Container, Probe};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 use wk_runtime::ContainerId;
@@ -16,9 +16,6 @@ pub(crate) use self::figures::Figures;
 use self::probing::Probing;
 use crate::shared::Shared;
 use crate::state::PodEntry;
-
-/// Probes that run at a time; the others are late rather than the node overrun.
-const AT_A_TIME: usize = 64;
 
 /// What a probe is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +101,6 @@ impl Probes {
 /// Runs probes when their time has come, until cancelled.
 pub(crate) async fn run(shared: Arc<Shared>, mut pending: Pending) {
     let token = shared.tasks.token();
-    let slots = Arc::new(Semaphore::new(AT_A_TIME));
     let mut queue: DelayQueue<Probing> = DelayQueue::new();
     loop {
         let due = tokio::select! {
@@ -117,23 +113,22 @@ pub(crate) async fn run(shared: Arc<Shared>, mut pending: Pending) {
             }
             Some(due) = queue.next(), if !queue.is_empty() => due.into_inner(),
         };
-        let (shared, slots) = (Arc::clone(&shared), Arc::clone(&slots));
+        // Each on its own: one that waits for an answer until its time is over holds up no other, and
+        // costs a task for that long.
+        let shared = Arc::clone(&shared);
         shared.tasks.clone().spawn_quiet("probe", async move {
             let token = shared.tasks.token();
-            let _ended = token.run_until_cancelled(one(&shared, &slots, due)).await;
+            let _ended = token.run_until_cancelled(one(&shared, due)).await;
         });
     }
 }
 
 /// Runs one probe, draws the conclusion, and hands it in for the next time.
-async fn one(shared: &Arc<Shared>, slots: &Semaphore, mut probing: Probing) {
+async fn one(shared: &Arc<Shared>, mut probing: Probing) {
     let begun = Instant::now();
     let next = begun + probing.period();
     let Some(ip) = probing.address(shared) else { return };
-    let outcome = {
-        let Ok(_slot) = slots.acquire().await else { return };
-        probing.check(shared, ip).await
-    };
+    let outcome = probing.check(shared, ip).await;
     probing.count(shared, &outcome, begun.elapsed());
     if probing.conclude(shared, outcome) {
         shared.probes.hand_in(probing, next);

@@ -92,7 +92,7 @@ impl Services {
     }
 
     /// The variables for a container of this namespace: of the API's own service and, if it wants
-    /// `links`, of those in its namespace.
+    /// `links`, of those in its namespace. One that does not wait for them has those that are known.
     ///
     /// # Errors
     /// In Kubernetes' words, if the services cannot be known.
@@ -100,8 +100,9 @@ impl Services {
         &self,
         namespace: &str,
         links: bool,
+        waits: bool,
     ) -> Result<Vec<(String, String)>, String> {
-        if tokio::time::timeout(FIRST_LIST, self.0.ready()).await.is_err() {
+        if waits && tokio::time::timeout(FIRST_LIST, self.0.ready()).await.is_err() {
             return Err("services have not yet been read at least once, cannot construct envvars"
                 .to_owned());
         }
@@ -170,8 +171,8 @@ mod tests {
             "KUBERNETES_PORT_443_TCP_ADDR=127.32.0.1",
             "KUBERNETES_PORT_443_TCP=tcp://127.32.0.1:443",
         ];
-        assert_eq!(shown(services.variables("shop", false).await.unwrap()), api);
-        let all = shown(services.variables("shop", true).await.unwrap());
+        assert_eq!(shown(services.variables("shop", false, true).await.unwrap()), api);
+        let all = shown(services.variables("shop", true, true).await.unwrap());
         assert_eq!(all[..8], api);
         assert_eq!(
             all[8..13],
@@ -184,7 +185,7 @@ mod tests {
             ]
         );
         assert_eq!(all.last().unwrap(), "RED_SHOP_PORT_53_UDP=udp://127.32.0.9:53");
-        let default = shown(services.variables("default", true).await.unwrap());
+        let default = shown(services.variables("default", true, true).await.unwrap());
         assert_eq!(default, api, "once");
     }
 }

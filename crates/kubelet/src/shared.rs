@@ -20,15 +20,23 @@ use crate::config::{KubeletConfig, Runtimes};
 use crate::env::Allocatable;
 use crate::images::Images;
 use crate::machine::Pressures;
+use crate::namespace::SANDBOX_CHANGED;
+use crate::node::NodeFacts;
 use crate::objects::Objects;
 use crate::plan::{Role, next_backoff};
 use crate::probes::{Figures, Probes};
+use crate::report;
+use crate::runtime_classes::RuntimeClasses;
 use crate::saved::Saved;
 use crate::services::Services;
-use crate::state::{Phase, PodEntry, Termination, parse_container_id};
+use crate::state::{Phase, PodEntry, Record, Termination, Unsure, parse_container_id};
+use crate::static_pods::StaticPods;
 use crate::timers::Timers;
 use crate::usage::Rates;
 use crate::worker;
+
+/// The folder of a pod with what is mounted for `subPath`.
+pub(crate) const SUBPATHS: &str = "volume-subpaths";
 
 pub(crate) struct Shared {
     pub(crate) config: KubeletConfig,
@@ -41,6 +49,7 @@ pub(crate) struct Shared {
     /// What brings the pods back where the API is away.
     pub(crate) saved: Saved,
     pub(crate) services: Services,
+    pub(crate) runtime_classes: RuntimeClasses,
     pub(crate) events: EventRecorder,
     pub(crate) timers: Timers,
     pub(crate) probes: Probes,
@@ -53,6 +62,17 @@ pub(crate) struct Shared {
     /// Containers that have ended, for those who follow their logs.
     pub(crate) exits: broadcast::Sender<ContainerId>,
     pub(crate) allocatable: Allocatable,
+    /// What the API says of the node; `None` until it was asked.
+    pub(crate) node: watch::Receiver<Option<Arc<NodeFacts>>>,
+    pub(crate) static_pods: StaticPods,
+    /// When the kubelet last looked after its pods.
+    pub(crate) looked_at: Mutex<tokio::time::Instant>,
+    /// Pods that are not known yet and whose sandboxes have ended.
+    pub(crate) lost_sandboxes: Mutex<HashSet<String>>,
+    /// Held while the node decides whether it takes a pod.
+    pub(crate) admitting: Mutex<()>,
+    /// Whether the API has told which pods there are.
+    pub(crate) knows_pods: AtomicBool,
     /// What the node has too little of.
     pub(crate) pressures: watch::Receiver<Pressures>,
     /// Most pods at a time.
@@ -60,7 +80,7 @@ pub(crate) struct Shared {
     /// Set while the kubelet goes down with its containers: their end is no news for anybody.
     pub(crate) frozen: AtomicBool,
     /// Containers that the API says are running and whose engine was away when this process began.
-    pub(crate) unsure: Mutex<HashSet<ContainerId>>,
+    pub(crate) unsure: Mutex<Unsure>,
 }
 
 impl Shared {
@@ -154,6 +174,31 @@ impl Shared {
         self.wake(&entry);
     }
 
+    /// Takes note that what the containers of a pod share has ended by itself.
+    pub(crate) fn sandbox_ended(self: &Arc<Self>, uid: &str) {
+        let Some(entry) = self.entry(uid) else {
+            // Told of before the pod: it is asked about when that comes.
+            if !self.knows_pods.load(Ordering::Acquire) {
+                self.lost_sandboxes.lock().insert(uid.to_owned());
+            }
+            return;
+        };
+        let pod = entry.pod();
+        {
+            let mut inner = entry.lock();
+            let began =
+                |record: &Record| record.linux && !matches!(record.phase, Phase::NotStarted);
+            let matters = !inner.is_stopping(&pod) && inner.records.iter().any(began);
+            if !matters || std::mem::replace(&mut inner.sandbox_lost, true) {
+                return;
+            }
+        }
+        self.event(&entry.key, None, EventType::Normal, "SandboxChanged", SANDBOX_CHANGED);
+        report::ask(self, &entry);
+        entry.interrupt.notify_one();
+        self.wake(&entry);
+    }
+
     pub(crate) fn event(
         &self,
         key: &PodRef,
@@ -172,6 +217,11 @@ impl Shared {
 
     pub(crate) fn volumes_folder(&self, uid: &str) -> PathBuf {
         self.pod_folder(uid).join("volumes")
+    }
+
+    /// Where parts of volumes are mounted for container engines.
+    pub(crate) fn subpaths_folder(&self, uid: &str) -> PathBuf {
+        self.pod_folder(uid).join(SUBPATHS)
     }
 
     pub(crate) fn logs_root(&self) -> PathBuf {

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
+use crate::admission::PREEMPTING;
 use crate::plan::{PodView, Role, init_failed, is_done, is_initialized};
 use crate::state::{Inner, Phase, Record, Termination, Volumes, WaitReason, all_containers};
 use crate::termination;
@@ -62,7 +63,7 @@ pub(crate) fn desired(pod: &Pod, inner: &Inner, around: Surroundings) -> PodStat
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(main),
         ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
-        reason: inner.failure.as_ref().map(|failure| failure.reason.to_owned()).or(before.reason),
+        reason: inner.failure.as_ref().map(|failure| failure.reason.to_string()).or(before.reason),
         message: inner
             .failure
             .as_ref()
@@ -257,7 +258,7 @@ fn conditions(
     let mut truths = vec![
         Now {
             kind: "PodReadyToStartContainers",
-            holds: inner.ip.is_some() && !inner.released,
+            holds: inner.ip.is_some() && !inner.released && !inner.sandbox_lost,
             reason: None,
             message: None,
         },
@@ -281,7 +282,10 @@ fn conditions(
             kind: "DisruptionTarget",
             holds: true,
             reason: Some("TerminationByKubelet"),
-            message: Some(failure.message.to_string()),
+            message: Some(match &*failure.reason {
+                PREEMPTING => "Pod was preempted by Kubelet to accommodate a critical pod.".into(),
+                _ => failure.message.to_string(),
+            }),
         });
     }
     let before = pod.status.as_ref().and_then(|status| status.conditions.as_deref());

@@ -62,7 +62,7 @@ impl Place {
                 Ok(Some(Mount {
                     host_path: path.clone(),
                     container_path: in_container.to_owned(),
-                    read_only: false,
+                    ..Mount::default()
                 }))
             }
             Self::Volume { root, path } => {
@@ -143,7 +143,7 @@ mod tests {
         Mount {
             host_path: host.to_owned(),
             container_path: container_path.to_owned(),
-            read_only: false,
+            ..Mount::default()
         }
     }
 

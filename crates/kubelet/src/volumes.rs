@@ -7,6 +7,7 @@ mod host;
 pub(crate) mod local_path;
 mod payload;
 pub(crate) mod reclaim;
+pub(crate) mod subpath;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tokens;
@@ -14,19 +15,22 @@ pub(crate) mod tokens;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, PodSpec, Volume, VolumeMount};
-use wk_runtime::Mount;
+use k8s_openapi::api::core::v1::{
+    Container, EmptyDirVolumeSource, PodSpec, ResourceRequirements, Volume, VolumeMount,
+};
+use wk_runtime::{Mount, Propagation, Recursive};
 
 use crate::env::{Facts, expand, names};
 use crate::objects::Found;
 
-pub(crate) use self::claims::{BoundClaim, StoredVolume, claims, volumes_of};
+pub(crate) use self::claims::{BoundClaim, StoredVolume, claims, meets, volumes_of};
 use self::empty::EmptyDir;
 use self::host::HostPath;
 use self::local_path::OwnVolume;
 pub(crate) use self::payload::references;
+use self::subpath::SubPath;
 use self::tokens::Tokens;
 
 /// Why a volume cannot be had.
@@ -145,7 +149,10 @@ fn task(volume: &Volume, spec: &PodSpec, given: Given<'_>) -> Result<Task, Volum
         return files.map(Task::Files).map_err(failed);
     }
     if let Some(source) = &volume.empty_dir {
-        return EmptyDir::of(source).map(Task::Folder).map_err(failed);
+        let (of_pod, of_node) = (memory_limit(spec), given.facts.allocatable.memory_bytes);
+        let folder = EmptyDir::of(source);
+        let folder = folder.map(|one| one.within(of_pod, u64::try_from(of_node).unwrap_or(0)));
+        return folder.map(Task::Folder).map_err(failed);
     }
     // A volume without any source is an empty folder, as in Kubernetes.
     let value = serde_json::to_value(volume).unwrap_or_default();
@@ -162,11 +169,13 @@ fn task(volume: &Volume, spec: &PodSpec, given: Given<'_>) -> Result<Task, Volum
 
 /// Whether the volumes of a pod that has run before can be used as they are: those whose content
 /// comes from the API are there, and the others are made. Blocking.
-pub(crate) fn are_kept(folder: &Path, spec: &PodSpec) -> bool {
+pub(crate) fn are_kept(folder: &Path, spec: &PodSpec, node_memory: u64) -> bool {
     spec.volumes.iter().flatten().all(|volume| {
         let path = folder.join(&volume.name);
         if let Some(source) = &volume.empty_dir {
-            return EmptyDir::of(source).is_ok_and(|empty| empty.ensure(&path).is_ok());
+            return EmptyDir::of(source).is_ok_and(|empty| {
+                empty.within(memory_limit(spec), node_memory).ensure(&path).is_ok()
+            });
         }
         match &volume.host_path {
             Some(source) => {
@@ -177,6 +186,18 @@ pub(crate) fn are_kept(folder: &Path, spec: &PodSpec) -> bool {
             None => path.exists(),
         }
     })
+}
+
+/// The memory that all containers of a pod may have together; `None` if one has no limit.
+fn memory_limit(spec: &PodSpec) -> Option<u64> {
+    let limit = |resources: Option<&ResourceRequirements>| {
+        let limit = wk_api::Quantity::parse(&resources?.limits.as_ref()?.get("memory")?.0).ok()?;
+        u64::try_from(limit.value()).ok().filter(|bytes| *bytes > 0)
+    };
+    if let Some(whole) = limit(spec.resources.as_ref()) {
+        return Some(whole);
+    }
+    spec.containers.iter().map(|container| limit(container.resources.as_ref())).sum()
 }
 
 /// The node's own volumes whose folders [`carry_out`] makes for the first time, by name.
@@ -234,6 +255,9 @@ fn mount(link: &Path, persistent: &Persistent) -> Result<(), String> {
 
 /// What a container sees of the pod's volumes. Blocking: folders for `subPath` are made.
 ///
+/// A runtime that follows links is not told a path within a volume, but one of `binds`, where that
+/// is mounted as far as the system allows it.
+///
 /// # Errors
 /// In words for the container's status.
 pub(crate) fn mounts(
@@ -241,9 +265,11 @@ pub(crate) fn mounts(
     spec: &PodSpec,
     container: &Container,
     env: &[(String, String)],
+    binds: Option<&Path>,
 ) -> Result<Vec<Mount>, String> {
-    let wanted = container.volume_mounts.iter().flatten();
-    wanted.map(|mount| one_mount(folder, spec, mount, env)).collect()
+    let wanted = container.volume_mounts.iter().flatten().enumerate();
+    let bind = |index: usize| Some(binds?.join(&container.name).join(index.to_string()));
+    wanted.map(|(index, mount)| one_mount(folder, spec, mount, env, bind(index))).collect()
 }
 
 fn one_mount(
@@ -251,6 +277,7 @@ fn one_mount(
     spec: &PodSpec,
     mount: &VolumeMount,
     env: &[(String, String)],
+    bind: Option<PathBuf>,
 ) -> Result<Mount, String> {
     let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name);
     let volume = volume.ok_or_else(|| format!("volume \"{}\" not found", mount.name))?;
@@ -268,7 +295,7 @@ fn one_mount(
         (None, None) => None,
     };
     let host_path = match sub_path.filter(|text| !text.is_empty()) {
-        Some(text) => below(&root, &text)?,
+        Some(text) => part(&root, &text, bind)?,
         // What is a link now may lead anywhere; from here on none is followed. What is not there
         // yet is the runtime's to refuse.
         None => root.canonicalize().unwrap_or(root),
@@ -280,7 +307,33 @@ fn one_mount(
         host_path,
         container_path: mount.mount_path.clone(),
         read_only: mount.read_only == Some(true) || is_fixed,
+        recursive_read_only: match mount.recursive_read_only.as_deref() {
+            Some("Enabled") => Recursive::Yes,
+            Some("IfPossible") => Recursive::IfPossible,
+            _ => Recursive::No,
+        },
+        propagation: match mount.mount_propagation.as_deref() {
+            Some("HostToContainer") => Propagation::HostToContainer,
+            Some("Bidirectional") => Propagation::Bidirectional,
+            _ => Propagation::None,
+        },
     })
+}
+
+/// The path of a part of a volume for a runtime.
+fn part(root: &Path, sub_path: &str, bind: Option<PathBuf>) -> Result<PathBuf, String> {
+    let part = SubPath::open(root, sub_path)?;
+    let failed = |error: io::Error| {
+        format!("failed to prepare subPath for volumeMount: `{sub_path}`: {error}")
+    };
+    if let Some(target) = bind {
+        match part.mount(&target) {
+            Ok(()) => return Ok(target),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    part.path().map_err(failed)
 }
 
 /// `subPathExpr` with the values of the variables that it names, each of which has to have one.
@@ -295,32 +348,4 @@ fn expanded(text: &str, env: &[(String, String)]) -> Result<String, String> {
     } else {
         Err(format!("missing value for {}", missing.join(", ")))
     }
-}
-
-/// A path below a volume, made as a folder if it is not there. Links cannot lead outside.
-fn below(root: &Path, sub_path: &str) -> Result<PathBuf, String> {
-    let failed = |error: io::Error| {
-        format!("failed to prepare subPath for volumeMount: `{sub_path}`: {error}")
-    };
-    let sane = Path::new(sub_path).components().all(|part| matches!(part, Component::Normal(_)));
-    if !sane {
-        return Err(format!("subPath `{sub_path}` must be relative and must not contain '..'"));
-    }
-    let root = root.canonicalize().map_err(failed)?;
-    let mut path = root.clone();
-    for part in Path::new(sub_path).components() {
-        path.push(part);
-        match std::fs::symlink_metadata(&path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir(&path).map_err(failed)?;
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        path = path.canonicalize().map_err(failed)?;
-        if !path.starts_with(&root) {
-            return Err(format!("subPath `{sub_path}` leads outside of its volume"));
-        }
-    }
-    Ok(path)
 }

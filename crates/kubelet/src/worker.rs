@@ -4,18 +4,24 @@ pub(crate) mod ending;
 mod hooks;
 mod starting;
 
+pub(crate) use self::starting::{forget_run, sandbox_request};
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use tracing::debug;
+use tracing::{debug, warn};
 use wk_client::EventType;
 
 use crate::plan::{Role, Step, plan};
 use crate::report;
 use crate::shared::Shared;
 use crate::state::{Failure, Hold, PodEntry, WaitReason, find_container};
+
+/// How long it takes until a sandbox that could not be removed is tried again.
+const RENEW_RETRY: Duration = Duration::from_secs(2);
 
 /// Works on a pod until nothing is left but to wait.
 pub(crate) async fn run(shared: Arc<Shared>, entry: Arc<PodEntry>) {
@@ -59,6 +65,12 @@ async fn pass(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
                     hold_crashing(shared, entry, index, until, delay);
                     again = true;
                 }
+                Step::RenewSandbox => {
+                    if !renew_sandbox(shared, entry).await {
+                        return;
+                    }
+                    again = true;
+                }
                 Step::FailByDeadline => {
                     fail_by_deadline(shared, entry, &pod);
                     again = true;
@@ -71,6 +83,8 @@ async fn pass(shared: &Arc<Shared>, entry: &Arc<PodEntry>) {
             }
         }
         if !stops.is_empty() {
+            // What has ended already is told while others take their time.
+            report::ask(shared, entry);
             ending::stop(shared, entry, &pod, &stops).await;
             again = true;
         }
@@ -95,12 +109,34 @@ async fn wait_for_tokens(shared: &Shared, entry: &PodEntry) {
     }
 }
 
+/// Has the sandbox of a pod removed whose containers have all ended, so that they begin again in
+/// another; false if that has to be tried again.
+async fn renew_sandbox(shared: &Arc<Shared>, entry: &Arc<PodEntry>) -> bool {
+    let uid = &entry.key.uid;
+    if let Some(linux) = &shared.runtimes.linux
+        && let Err(error) = linux.remove_pod(uid).await
+    {
+        warn!(pod = %entry.key.name, %error, "lost sandbox could not be removed");
+        let now = Timestamp::now();
+        shared.timers.at(uid, now + RENEW_RETRY, now).await;
+        return false;
+    }
+    let mut inner = entry.lock();
+    inner.sandbox_lost = false;
+    inner.ending_since = None;
+    for record in &mut inner.records {
+        record.hold = None;
+        record.outdated = record.exited().is_some();
+    }
+    true
+}
+
 fn hold_crashing(
     shared: &Shared,
     entry: &PodEntry,
     index: usize,
     until: Timestamp,
-    delay: std::time::Duration,
+    delay: Duration,
 ) {
     let key = &entry.key;
     let pod_name = format!("{}_{}({})", key.name, key.namespace, key.uid);
@@ -130,7 +166,7 @@ fn fail_by_deadline(shared: &Shared, entry: &PodEntry, pod: &Pod) {
     let message = "Pod was active on the node longer than the specified deadline";
     debug!(pod = %entry.key.name, ?limit, "deadline exceeded");
     entry.lock().failure = Some(Failure {
-        reason: "DeadlineExceeded",
+        reason: "DeadlineExceeded".into(),
         message: message.into(),
         grace: None,
         disrupted: false,
@@ -139,7 +175,7 @@ fn fail_by_deadline(shared: &Shared, entry: &PodEntry, pod: &Pod) {
 }
 
 /// A duration as Kubernetes writes it: `12ms`, `1.5s`, `2m30s`.
-pub(crate) fn go_duration(duration: std::time::Duration) -> String {
+pub(crate) fn go_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis < 1000 {
         return format!("{millis}ms");
@@ -158,8 +194,6 @@ pub(crate) fn go_duration(duration: std::time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) async fn run(
         if shared.frozen.load(Ordering::Acquire) {
             return;
         }
+        *shared.looked_at.lock() = tokio::time::Instant::now();
         let once = look(&shared, &mut tracker, &pressures, &mut last);
         let _ended = token.run_until_cancelled(once).await;
     }
@@ -127,25 +128,18 @@ async fn evict_by_limits(shared: &Arc<Shared>) -> bool {
             inner.pod()
         };
         entry.lock().slim();
-        let Some(usage) = disk_usage(shared, &entry, &pod).await else { continue };
+        let Some(usage) = usage::disk(shared, &entry, Arc::clone(&pod)).await else { continue };
         let excess = pod.spec.as_ref().and_then(|spec| limits::excess(spec, &usage));
-        if let Some(message) = excess.filter(|_| !rank::is_critical(&pod)) {
+        if let Some(message) = excess.filter(|_| !rank::is_critical(&pod, entry.is_static)) {
             evicted |= evict(shared, &entry, message, IMMEDIATE, false);
         }
     }
     evicted
 }
 
-async fn disk_usage(shared: &Shared, entry: &PodEntry, pod: &Arc<Pod>) -> Option<DiskUsage> {
-    let (volumes, logs) = (shared.volumes_folder(&entry.key.uid), shared.logs_folder(&entry.key));
-    let pod = Arc::clone(pod);
-    let measure = move || Some(limits::measure(pod.spec.as_ref()?, &volumes, &logs));
-    tokio::task::spawn_blocking(measure).await.ok().flatten()
-}
-
 /// The pods that could go, with what they use of what has run low.
 async fn candidates(shared: &Arc<Shared>, due: Due) -> Vec<Candidate> {
-    let memory = if due.signal == Signal::MemoryAvailable {
+    let measured = if matches!(due.signal, Signal::MemoryAvailable | Signal::PidAvailable) {
         usage::measure(shared).await.pods
     } else {
         Vec::new()
@@ -160,18 +154,25 @@ async fn candidates(shared: &Arc<Shared>, due: Due) -> Vec<Candidate> {
             inner.pod()
         };
         entry.lock().slim();
-        let Some(spec) = pod.spec.as_ref().filter(|_| !rank::is_critical(&pod)) else { continue };
+        let Some(spec) = pod.spec.as_ref() else { continue };
+        if rank::is_critical(&pod, entry.is_static) {
+            continue;
+        }
         let mut disk = DiskUsage::default();
         if is_disk(due.signal) {
-            disk = disk_usage(shared, &entry, &pod).await.unwrap_or_default();
+            disk = usage::disk(shared, &entry, Arc::clone(&pod)).await.unwrap_or_default();
         }
-        let used = memory.iter().find(|used| used.key.uid == entry.key.uid);
+        let used = measured.iter().find(|used| used.key.uid == entry.key.uid);
         let used = |container: &Container| -> u64 {
             let name = &container.name;
-            let of_memory =
-                used.and_then(|used| used.containers.iter().find(|one| one.name == *name));
-            let of_memory = of_memory.map_or(0, |one| one.stats.memory_bytes);
-            of_memory + disk.logs.get(name).copied().unwrap_or(0)
+            let stats = used.and_then(|used| used.containers.iter().find(|one| one.name == *name));
+            match due.signal {
+                Signal::MemoryAvailable => stats.map_or(0, |one| one.stats.memory_bytes),
+                Signal::PidAvailable => stats.map_or(0, |one| one.stats.processes),
+                Signal::NodefsAvailable | Signal::ImagefsAvailable => disk.of_container(name),
+                // Which files are whose is known of the pod as a whole.
+                Signal::NodefsInodesFree | Signal::ImagefsInodesFree => 0,
+            }
         };
         let share = |container: &Container| Share {
             container: container.name.clone(),
@@ -185,7 +186,10 @@ async fn candidates(shared: &Arc<Shared>, due: Due) -> Vec<Candidate> {
             uid: entry.key.uid.clone(),
             priority: spec.priority.unwrap_or(0),
             shares: spec.containers.iter().chain(sidecars).map(share).collect(),
-            shared: disk.folders.values().sum(),
+            shared: match due.signal {
+                Signal::NodefsInodesFree | Signal::ImagefsInodesFree => disk.inodes,
+                _ => disk.folders_on_disk(),
+            },
         });
     }
     candidates
@@ -211,7 +215,7 @@ fn evict(
             return false;
         }
         inner.failure = Some(Failure {
-            reason: EVICTED,
+            reason: EVICTED.into(),
             message: message.as_str().into(),
             grace: Some(grace),
             disrupted,
@@ -226,7 +230,7 @@ fn evict(
 }
 
 /// Why a node under pressure does not take a new pod; `None` if it does.
-pub(crate) fn refusal(pod: &Pod, pressures: Pressures) -> Option<String> {
+pub(crate) fn refusal(pod: &Pod, is_critical: bool, pressures: Pressures) -> Option<String> {
     let conditions = [
         (pressures.memory, "MemoryPressure"),
         (pressures.disk, "DiskPressure"),
@@ -234,7 +238,7 @@ pub(crate) fn refusal(pod: &Pod, pressures: Pressures) -> Option<String> {
     ];
     let held: Vec<&str> =
         conditions.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect();
-    if held.is_empty() || rank::is_critical(pod) {
+    if held.is_empty() || is_critical {
         return None;
     }
     if held == ["MemoryPressure"] {
@@ -285,7 +289,9 @@ mod tests {
             ),
             ("BestEffort", critical, both, None),
         ] {
-            assert_eq!(refusal(&pod(class, spec), pressures).as_deref(), expected, "{class}");
+            let pod = pod(class, spec);
+            let is_critical = rank::is_critical(&pod, false);
+            assert_eq!(refusal(&pod, is_critical, pressures).as_deref(), expected, "{class}");
         }
     }
 }

@@ -174,6 +174,7 @@ mod tests {
             cpu: Duration::from_millis(1500),
             memory_bytes: 10,
             memory_peak_bytes: 20,
+            processes: 0,
             requests: None,
         };
         let one = ContainerUsage {

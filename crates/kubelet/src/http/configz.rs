@@ -19,6 +19,7 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>) -> Response {
 fn shown(config: &KubeletConfig, max_pods: u32) -> Value {
     let garbage = &config.image_garbage;
     let eviction = &config.eviction;
+    let manifests = config.pod_manifests.as_ref();
     let pairs = |text: String| -> Value {
         let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
         Value::Object(pairs.map(|(name, value)| (name.to_owned(), value.into())).collect())
@@ -29,6 +30,8 @@ fn shown(config: &KubeletConfig, max_pods: u32) -> Value {
         "enableServer": config.port.is_some(),
         "port": config.port,
         "maxPods": max_pods,
+        "staticPodPath": manifests.map(|manifests| manifests.path.display().to_string()),
+        "fileCheckFrequency": manifests.map(|manifests| go_duration(manifests.period)),
         "containerLogMaxSize": config.log_limits.max_bytes.to_string(),
         "containerLogMaxFiles": config.log_limits.max_files,
         "imageMinimumGCAge": go_duration(garbage.minimum_age),

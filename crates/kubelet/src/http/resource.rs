@@ -177,6 +177,7 @@ mod tests {
             cpu: Duration::from_millis(250),
             memory_bytes: 65_536,
             memory_peak_bytes: 65_536,
+            processes: 0,
             requests: None,
         };
         let requests = RequestStats { total: 4, in_flight: 1, time: Duration::from_secs(2) };

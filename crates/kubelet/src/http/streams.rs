@@ -258,7 +258,7 @@ async fn forward(
     let dialing = Arc::clone(&shared);
     upgraded(&shared, &mut request, async move |io| {
         let dial = async |port: u16| {
-            dial(&dialing, &entry, port).await.map_err(|error| {
+            dial_localhost(&dialing, &entry, port).await.map_err(|error| {
                 let (name, uid) = (&entry.key.name, &entry.key.uid);
                 format!("error forwarding port {port} to pod {name}, uid {uid}: {error}")
             })
@@ -305,6 +305,18 @@ async fn plain(
     switching(headers.into_iter().collect())
 }
 
+/// Connects to a port of a pod's `localhost`.
+async fn dial_localhost(shared: &Shared, entry: &PodEntry, port: u16) -> Result<TcpStream, String> {
+    let inside = tokio::time::timeout(CONNECT, shared.connect_inside(entry, port)).await;
+    match inside.map(|connected| connected.map(settled)) {
+        Ok(None) => dial(shared, entry, port).await,
+        Ok(Some(connected)) => {
+            connected.map_err(|error| format!("dial tcp 127.0.0.1:{port}: {error}"))
+        }
+        Err(_) => Err(format!("dial tcp 127.0.0.1:{port}: i/o timeout")),
+    }
+}
+
 /// Connects to a port of a pod: at its address or, if nothing listens there, at its `localhost`.
 async fn dial(shared: &Shared, entry: &PodEntry, port: u16) -> Result<TcpStream, String> {
     let ip = shared.reach(entry).ok_or("the pod has no address yet")?;
@@ -322,14 +334,15 @@ async fn dial(shared: &Shared, entry: &PodEntry, port: u16) -> Result<TcpStream,
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
     let connected = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await;
-    let stream = match connected {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            return Err("connect: connection refused".to_owned());
-        }
-        Ok(Err(error)) => return Err(format!("connect: {error}")),
-        Err(_) => return Err("i/o timeout".to_owned()),
-    };
+    connected.map_or_else(|_elapsed| Err("i/o timeout".to_owned()), settled)
+}
+
+/// A connection, or why there is none.
+fn settled(connected: io::Result<TcpStream>) -> Result<TcpStream, String> {
+    let stream = connected.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        _ => format!("connect: {error}"),
+    })?;
     // Without it small answers wait for nothing; a socket that refuses works all the same.
     let _set = stream.set_nodelay(true);
     Ok(stream)

@@ -2,28 +2,46 @@
 //!
 //! What is not known is absent.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::eviction::limits::DiskUsage;
 use crate::machine::Machine;
 use crate::shared::Shared;
 use crate::usage::{self, PodUsage, Usage, nanos};
 
+/// Pods whose files are measured at a time.
+const PODS_AT_ONCE: usize = 16;
+
 /// Answers with what is used now.
 pub(super) async fn answer(State(shared): State<Arc<Shared>>) -> Response {
     let usage = usage::measure(&shared).await;
+    let entries = usage.pods.iter().filter_map(|pod| shared.entry(&pod.key.uid));
+    let disks = futures::stream::iter(entries.collect::<Vec<_>>()).map(|entry| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let disk = usage::disk(&shared, &entry, entry.pod()).await;
+            entry.lock().slim();
+            Some((entry.key.uid.clone(), disk?))
+        }
+    });
+    let disks = disks.buffer_unordered(PODS_AT_ONCE).filter_map(std::future::ready);
+    let disks: HashMap<String, DiskUsage> = disks.collect().await;
     // Sizes of files are asked of the disk.
     let summary = tokio::task::spawn_blocking(move || {
         let logs = |pod: &PodUsage, container: &str| {
             log_bytes(&shared.logs_folder(&pod.key).join(container))
         };
-        shown(&usage, &Machine::read(&shared.config.data_dir), &shared.config.node_name, logs)
+        let machine = Machine::read(&shared.config.data_dir);
+        shown(&usage, &machine, &shared.config.node_name, &disks, logs)
     });
     match summary.await {
         Ok(summary) => axum::Json(summary).into_response(),
@@ -35,6 +53,7 @@ fn shown(
     usage: &Usage,
     machine: &Machine,
     node_name: &str,
+    disks: &HashMap<String, DiskUsage>,
     log_bytes: impl Fn(&PodUsage, &str) -> Option<u64>,
 ) -> Value {
     let time = wk_api::rfc3339(usage.at);
@@ -75,12 +94,22 @@ fn shown(
     let pods: Vec<Value> = usage
         .pods
         .iter()
-        .map(|pod| shown_pod(pod, &time, |container| log_bytes(pod, container)))
+        .map(|pod| {
+            let disk = disks.get(&pod.key.uid);
+            shown_pod(pod, &time, disk, |container| log_bytes(pod, container))
+        })
         .collect();
     json!({"node": shown, "pods": pods})
 }
 
-fn shown_pod(pod: &PodUsage, time: &str, logs: impl Fn(&str) -> Option<u64>) -> Value {
+fn shown_pod(
+    pod: &PodUsage,
+    time: &str,
+    disk: Option<&DiskUsage>,
+    logs: impl Fn(&str) -> Option<u64>,
+) -> Value {
+    let used = |bytes: u64| timed(time, [("usedBytes", Some(bytes))]);
+    let written = |name: &str| disk?.written.get(name).map(|bytes| used(*bytes));
     let containers: Vec<Value> = pod
         .containers
         .iter()
@@ -92,7 +121,8 @@ fn shown_pod(pod: &PodUsage, time: &str, logs: impl Fn(&str) -> Option<u64>) -> 
                 ("startTime", Some(wk_api::rfc3339(started).into())),
                 ("cpu", Some(cpu(time, nanos(stats), container.nano_cores))),
                 ("memory", Some(memory(time, stats.memory_bytes))),
-                ("logs", logs(&container.name).map(|b| timed(time, [("usedBytes", Some(b))]))),
+                ("rootfs", written(&container.name)),
+                ("logs", logs(&container.name).map(used)),
             ])
         })
         .collect();
@@ -104,6 +134,7 @@ fn shown_pod(pod: &PodUsage, time: &str, logs: impl Fn(&str) -> Option<u64>) -> 
         ("containers", Some(containers.into())),
         ("cpu", running.then(|| cpu(time, pod.cpu_nanos(), pod.nano_cores()))),
         ("memory", running.then(|| memory(time, pod.memory_bytes()))),
+        ("ephemeral-storage", disk.map(|disk| used(disk.on_disk()))),
     ])
 }
 
@@ -166,6 +197,7 @@ mod tests {
             cpu: Duration::from_nanos(77),
             memory_bytes: 10,
             memory_peak_bytes: 20,
+            processes: 0,
             requests: None,
         };
         let pod = |containers| PodUsage {
@@ -188,7 +220,15 @@ mod tests {
         };
         let mut machine = Machine::read(Path::new("/"));
         (machine.disk_bytes, machine.processes_max) = (0, 0);
-        let summary = shown(&usage, &machine, "one", |_, _| None);
+        let disk = DiskUsage {
+            logs: [("c".to_owned(), 1)].into(),
+            folders: [("v".to_owned(), 20), ("m".to_owned(), 5000)].into(),
+            in_memory: ["m".to_owned()].into(),
+            written: [("c".to_owned(), 300)].into(),
+            inodes: 0,
+        };
+        let disks = HashMap::from([("u".to_owned(), disk)]);
+        let summary = shown(&usage, &machine, "one", &disks, |_, _| None);
         assert_eq!(summary["node"], json!({"nodeName": "one"}));
         let time = "1970-01-01T00:01:40Z";
         let memory = json!({"time": time, "usageBytes": 10, "workingSetBytes": 10});
@@ -198,6 +238,9 @@ mod tests {
             (&first["cpu"], &first["memory"], &first["logs"]),
             (&cpu, &memory, &Value::Null)
         );
+        let used = |bytes: u64| json!({"time": time, "usedBytes": bytes});
+        assert_eq!(first["rootfs"], used(300));
+        assert_eq!(summary["pods"][0]["ephemeral-storage"], used(321));
         let rated = json!({"time": time, "usageCoreNanoSeconds": 77, "usageNanoCores": 5});
         assert_eq!(summary["pods"][1]["cpu"], rated);
         assert_eq!(summary["pods"][2].get("cpu"), None, "a pod that does not run uses nothing");

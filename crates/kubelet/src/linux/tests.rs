@@ -30,6 +30,7 @@ fn linux_spec(pod: &Value, image_user: Option<&str>) -> Result<LinuxSpec, String
         image_user,
         defaults: &LinuxDefaults { max_pids: Some(99), ..LinuxDefaults::default() },
         node_memory: 1000 << 20,
+        target: None,
         seccomp_profile: &|name| Ok(format!("profile {name}")),
     };
     spec(of_pod, &of_pod.containers[0], given)

@@ -41,9 +41,15 @@ fn pod(restart: RestartRule, text: &str) -> PodView {
             held_until: held.map(|seconds| at(seconds.parse().unwrap())),
             backoff: backoff.map(|seconds| Duration::from_secs(seconds.parse().unwrap())),
             unhealthy: state == "r!",
+            outdated: false,
         }
     });
-    PodView { containers: containers.collect(), stopping: false, deadline: None }
+    PodView {
+        containers: containers.collect(),
+        stopping: false,
+        deadline: None,
+        sandbox_lost: false,
+    }
 }
 
 fn words(steps: &[Step]) -> String {
@@ -54,6 +60,7 @@ fn words(steps: &[Step]) -> String {
             format!("hold {index} +{} of {}", until.as_second() - NOW, delay.as_secs())
         }
         Step::FailByDeadline => "deadline".to_owned(),
+        Step::RenewSandbox => "renew".to_owned(),
         Step::WakeAt(time) => format!("wake +{}", time.as_second() - NOW),
         Step::Finish => "finish".to_owned(),
     });
@@ -138,6 +145,31 @@ fn a_pod_that_ends_stops_everything_once() {
     assert_eq!(words(&plan(&ending, at(0))), "stop 1 PodEnds");
     ending.containers[1].observed = Observed::Exited { success: true, finished_at: at(0) };
     assert_eq!(words(&plan(&ending, at(0))), "finish");
+}
+
+#[test]
+fn a_pod_begins_again_in_another_sandbox() {
+    let check = |case: &str, restart, text: &str, expected: &str| {
+        let mut lost = pod(restart, text);
+        lost.sandbox_lost = true;
+        assert_eq!(words(&plan(&lost, at(0))), expected, "{case}");
+        for container in &mut lost.containers {
+            container.outdated = matches!(container.observed, Observed::Exited { .. });
+        }
+        lost.sandbox_lost = false;
+        words(&plan(&lost, at(0)))
+    };
+    let always = RestartRule::Always;
+    check("everything ends", always, "i:0 s:r m:r m:1/10@5", "stop 2 Sandbox");
+    check("sidecars last", always, "i:0 s:r m:1", "stop 1 Sandbox");
+    let again = check("then it is made anew", always, "i:0 s:1 m:1/10", "renew");
+    assert_eq!(again, "start 0", "from the first container on");
+    let failed = RestartRule::OnFailure;
+    let again = check("one has succeeded", failed, "i:0 m:0 m:1", "renew");
+    assert_eq!(again, "start 0", "for the sake of the other");
+    check("all have succeeded", failed, "i:0 m:0 m:0", "finish");
+    check("nothing starts again", RestartRule::Never, "m:1", "finish");
+    check("after what still runs", RestartRule::Never, "m:1 m:r", "stop 1 Sandbox");
 }
 
 #[test]

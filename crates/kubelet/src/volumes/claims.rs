@@ -257,7 +257,11 @@ fn selects(selector: &NodeSelector, labels: &BTreeMap<String, String>) -> bool {
     })
 }
 
-fn meets(requirement: &NodeSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
+/// Whether labels are as a requirement has them.
+pub(crate) fn meets(
+    requirement: &NodeSelectorRequirement,
+    labels: &BTreeMap<String, String>,
+) -> bool {
     let value = labels.get(&requirement.key);
     let values = requirement.values.as_deref().unwrap_or_default();
     let listed = value.is_some_and(|value| values.contains(value));

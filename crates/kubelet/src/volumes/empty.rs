@@ -8,10 +8,12 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::EmptyDirVolumeSource;
+
+use crate::tree;
 
 /// Where every process may keep files in memory.
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -43,6 +45,17 @@ impl EmptyDir {
         let limit = limit.and_then(|limit| wk_api::Quantity::parse(&limit.0).ok());
         let limit_bytes = limit.and_then(|limit| u64::try_from(limit.value()).ok());
         Ok(Self { in_memory, limit_bytes: limit_bytes.filter(|bytes| *bytes > 0) })
+    }
+
+    /// The same for a pod with this limit on its memory, on a node with this much. What is kept in
+    /// memory counts for both: half of the node's is the most without a limit, as everywhere.
+    pub(super) fn within(mut self, of_pod: Option<u64>, of_node: u64) -> Self {
+        if self.in_memory {
+            let most = of_pod.unwrap_or(of_node).min(of_node);
+            let usual = of_pod.unwrap_or(of_node / 2).min(of_node);
+            self.limit_bytes = Some(self.limit_bytes.map_or(usual, |own| own.min(most)));
+        }
+        self
     }
 
     /// Makes it, or leaves the one that is there. Blocking.
@@ -93,8 +106,7 @@ fn make_open(path: &Path) -> io::Result<()> {
 fn in_shared_memory(link: &Path) -> io::Result<()> {
     let target = shared_folder(link).ok_or(io::ErrorKind::InvalidInput)?;
     if let Some(pods) = target.parent() {
-        fs::create_dir_all(pods)?;
-        fs::set_permissions(pods, fs::Permissions::from_mode(0o700))?;
+        make_own(pods)?;
     }
     make_open(&target)?;
     match fs::remove_file(link) {
@@ -102,6 +114,24 @@ fn in_shared_memory(link: &Path) -> io::Result<()> {
         Ok(()) | Err(_) => {}
     }
     symlink(target, link)
+}
+
+/// Makes a folder where everybody may make some: one that is there already has to be this user's own
+/// and nobody else's, or what is put in it would be somebody else's, too.
+fn make_own(folder: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    let found = fs::symlink_metadata(folder)?;
+    let is_own = found.is_dir()
+        && found.uid() == rustix::process::geteuid().as_raw()
+        && found.mode() & 0o7777 == 0o700;
+    if is_own {
+        return Ok(());
+    }
+    let reason = format!("`{}` was made by somebody else", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
 }
 
 /// `POD/volumes/NAME` as a folder in shared memory.
@@ -142,10 +172,7 @@ pub(crate) fn give_back(folder: &Path) -> io::Result<()> {
             shared = ours.parent().map(Path::to_owned);
         }
     }
-    match shared.map(fs::remove_dir_all) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Some(Ok(()) | Err(_)) | None => Ok(()),
-    }
+    shared.map_or(Ok(()), |shared| tree::remove(&shared))
 }
 
 fn mount_in_memory(path: &Path, limit_bytes: Option<u64>) -> io::Result<()> {
@@ -210,6 +237,34 @@ mod tests {
         fs::write(path.join("file"), "x").unwrap();
         give_back(&volumes).unwrap();
         assert!(!real.exists());
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, open, link) =
+            (folder.path().join("own"), folder.path().join("open"), folder.path().join("link"));
+        make_own(&own).unwrap();
+        make_own(&own).unwrap();
+        make_open(&open).unwrap();
+        symlink(&own, &link).unwrap();
+        for path in [open, link] {
+            assert_eq!(make_own(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn a_folder_in_memory_has_room_for_no_more_than_its_pod() {
+        let limit = |in_memory, limit_bytes, of_pod| {
+            EmptyDir { in_memory, limit_bytes }.within(of_pod, 1000).limit_bytes
+        };
+        assert_eq!(limit(true, None, None), Some(500));
+        assert_eq!(limit(true, None, Some(300)), Some(300));
+        assert_eq!(limit(true, Some(400), Some(300)), Some(300));
+        assert_eq!(limit(true, Some(200), Some(300)), Some(200));
+        assert_eq!(limit(true, Some(800), None), Some(800));
+        assert_eq!(limit(true, Some(2000), Some(3000)), Some(1000));
+        assert_eq!(limit(false, None, Some(300)), None, "not in memory");
     }
 
     #[test]

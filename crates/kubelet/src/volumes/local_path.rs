@@ -110,7 +110,7 @@ impl OwnVolume {
             return Ok(());
         }
         match self.owner()? {
-            Some(owner) if owner == self.uid => unless_missing(fs::remove_dir_all(self.data()))?,
+            Some(owner) if owner == self.uid => crate::tree::remove(&self.data())?,
             Some(_) => {
                 let folder = self.folder();
                 let text = format!("`{}` belongs to another volume", folder.display());

@@ -163,7 +163,7 @@ fn a_sub_path_stays_inside_its_volume() {
         let container: Container =
             serde_json::from_value(json!({"name": "c", "volumeMounts": [mount]})).unwrap();
         let env = [("NAME".to_owned(), "web".to_owned())];
-        mounts(folder.path(), spec, &container, &env)
+        mounts(folder.path(), spec, &container, &env, None)
     };
     let made = mount(json!({"name": "v", "mountPath": "/d", "subPathExpr": "a/$(NAME)"})).unwrap();
     assert!(made[0].host_path.ends_with("v/a/web") && made[0].host_path.is_dir());

@@ -12,16 +12,19 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::api::{DeleteParams, Preconditions};
 use tracing::{info, warn};
 use wk_client::EventType;
-use wk_runtime::{ContainerExit, ContainerId, ExitReason, PodRef};
+use wk_runtime::{ContainerExit, ContainerId, ExitReason, PodRef, RuntimeError};
 
 use super::hooks::{Hook, Target};
 use crate::logs;
 use crate::plan::{Role, StopReason};
 use crate::report::{self, Written};
-use crate::shared::Shared;
-use crate::state::{Ailment, Hold, Phase, PodEntry, WaitReason, all_containers};
+use crate::shared::{SUBPATHS, Shared};
+use crate::state::{
+    Ailment, Hold, Phase, PodEntry, Record, WaitReason, all_containers, container_id,
+};
 use crate::termination::{self, Place};
-use crate::volumes::empty;
+use crate::tree;
+use crate::volumes::{empty, subpath};
 
 const DEFAULT_GRACE: u64 = 30;
 /// What a container gets to end in when its hook or others have used up the pod's time.
@@ -75,6 +78,9 @@ pub(super) async fn stop(
                 if total_grace(entry, &entry.pod()) < given {
                     return;
                 }
+                // One that has ended is told of while others take their time.
+                complete_messages(shared, entry, pod).await;
+                report::ask(shared, entry);
             }
         }
     };
@@ -180,9 +186,9 @@ pub(crate) async fn end_all(shared: &Shared, entry: &PodEntry, most: Duration) -
     let running: Vec<_> = {
         let inner = entry.lock();
         let records = inner.records.iter().enumerate();
-        let outlives = shared.config.linux.outlive_kubelet;
-        let running = records
-            .filter(|(_, record)| record.running_id().is_some() && !(record.linux && outlives));
+        let running = records.filter(|(_, record)| {
+            record.running_id().is_some() && !shared.config.outlives(record.linux)
+        });
         running.map(|(index, _)| (index, StopReason::PodEnds)).collect()
     };
     let mut endings = endings(entry, &pod, &running, Timestamp::now(), shared.reach(entry));
@@ -266,23 +272,34 @@ pub(crate) fn grace(pod: &Pod) -> Duration {
 /// Gives back what a pod held whose containers have all ended, and removes it from the API if it is
 /// to be deleted.
 pub(super) async fn finish(shared: &Arc<Shared>, entry: &Arc<PodEntry>, pod: &Pod) {
-    // An engine remembers how its containers ended until they are removed: first the API knows.
+    // Runtimes that outlive this process remember how containers ended until they are removed: first
+    // the API knows.
     let is_last_to_know = {
         let inner = entry.lock();
-        let linux = inner.records.iter().any(|record| record.linux);
-        linux && !inner.gone && !inner.released && pod.metadata.deletion_timestamp.is_none()
+        let remembered = |record: &Record| record.linux || shared.config.outlives(record.linux);
+        let remembers = inner.records.iter().any(remembered);
+        remembers && !inner.gone && !inner.released && pod.metadata.deletion_timestamp.is_none()
     };
     if is_last_to_know && matches!(report::write(shared, entry).await, Written::Failed) {
         let now = Timestamp::now();
         shared.timers.at(&entry.key.uid, now + DELETE_RETRY, now).await;
         return;
     }
-    release(shared, entry).await;
+    if !release(shared, entry).await {
+        let now = Timestamp::now();
+        shared.timers.at(&entry.key.uid, now + DELETE_RETRY, now).await;
+        return;
+    }
     let gone = entry.lock().gone;
     if gone {
+        shared.saved.forget(&entry.key.uid);
         remove_folder(shared.logs_folder(&entry.key)).await;
         shared.pods.write().remove(&entry.key.uid);
         shared.probe_figures.forget(&entry.key.uid);
+        if entry.is_static {
+            // The next pod of its name may begin.
+            shared.static_pods.gone.notify_one();
+        }
         info!(pod = %entry.key.name, namespace = %entry.key.namespace, "pod removed");
         return;
     }
@@ -320,55 +337,68 @@ async fn delete(shared: &Shared, entry: &PodEntry) -> bool {
     }
 }
 
-async fn release(shared: &Shared, entry: &PodEntry) {
-    let (ids, objects) = {
-        let mut inner = entry.lock();
+/// Gives back what a pod held; false if something is still held, so that it has to be tried again.
+async fn release(shared: &Shared, entry: &PodEntry) -> bool {
+    let (ids, objects, engine_used) = {
+        let inner = entry.lock();
         if inner.released && inner.ip.is_none() && inner.objects.is_empty() {
-            return;
+            return true;
         }
         let key = &entry.key;
-        let ids: Vec<_> = inner
-            .records
-            .iter()
-            .filter(|record| record.exited().is_some())
-            .map(|record| {
-                (crate::state::container_id(&key.uid, &record.name, record.attempt), record.linux)
-            })
+        let ended = inner.records.iter().filter(|record| record.exited().is_some());
+        let ids: Vec<_> = ended
+            .map(|record| (container_id(&key.uid, &record.name, record.attempt), record.linux))
             .collect();
-        (ids, std::mem::take(&mut inner.objects))
+        let engine_used = inner.engine_used || inner.records.iter().any(|record| record.linux);
+        (ids, inner.objects.clone(), engine_used)
     };
     for (id, linux) in ids {
         if let Err(error) = shared.runtime(linux).remove(&id).await {
             warn!(container = %id, %error, "container could not be removed");
         }
     }
-    if let Some(linux) = &shared.runtimes.linux
-        && let Err(error) = linux.remove_pod(&entry.key.uid).await
-    {
-        // What is left is removed with what other pods have left.
-        warn!(pod = %entry.key.name, %error, "sandbox could not be removed");
+    for runtime in shared.runtimes.all() {
+        match runtime.remove_pod(&entry.key.uid).await {
+            Ok(()) => {}
+            // An engine that is away has nothing of a pod that was never in it.
+            Err(RuntimeError::Unavailable { .. }) if !engine_used => {}
+            Err(error) => {
+                // It may hold the ports of the pod's address, which is nobody else's until then.
+                warn!(pod = %entry.key.name, %error, "sandbox could not be removed");
+                return false;
+            }
+        }
     }
     // After the sandbox, which holds the ports of the address that the next pod may get.
     if let Some(network) = shared.network.get()
         && let Err(error) = network.teardown(&entry.key.uid).await
     {
         warn!(pod = %entry.key.name, %error, "network could not be torn down");
+        return false;
     }
+    entry.lock().objects.clear();
     shared.objects.release(&entry.key.uid, &objects);
     remove_pod_folder(shared.pod_folder(&entry.key.uid)).await;
     let mut inner = entry.lock();
     inner.released = true;
     inner.ip = None;
-    shared.saved.forget(&entry.key.uid);
+    if !entry.is_static {
+        shared.saved.forget(&entry.key.uid);
+    }
+    true
 }
 
 /// Removes the folder of a pod, with what its volumes have in memory.
 pub(crate) async fn remove_pod_folder(folder: PathBuf) {
-    let volumes = folder.join("volumes");
-    let given = tokio::task::spawn_blocking(move || empty::give_back(&volumes)).await;
+    let (volumes, subpaths) = (folder.join("volumes"), folder.join(SUBPATHS));
+    let given = tokio::task::spawn_blocking(move || {
+        subpath::give_back(&subpaths)?;
+        empty::give_back(&volumes)
+    })
+    .await;
     if let Ok(Err(error)) = given {
         // What is mounted there is not to be emptied.
-        warn!(folder = %folder.display(), %error, "a volume in memory could not be given back");
+        warn!(folder = %folder.display(), %error, "what is mounted for a pod could not be given back");
         return;
     }
     remove_folder(folder).await;
@@ -376,11 +406,10 @@ pub(crate) async fn remove_pod_folder(folder: PathBuf) {
 
 /// Removes a folder with all in it; one that is not there is fine.
 pub(crate) async fn remove_folder(folder: PathBuf) {
-    match tokio::fs::remove_dir_all(&folder).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            warn!(folder = %folder.display(), %error, "folder could not be removed");
-        }
-        _ => {}
+    let path = folder.clone();
+    let removed = tokio::task::spawn_blocking(move || tree::remove(&path)).await;
+    if let Ok(Err(error)) = removed {
+        warn!(folder = %folder.display(), %error, "folder could not be removed");
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a container starts: volumes, image, environment, runtime.
 
+mod choice;
 mod environment;
 mod image;
+mod on_disk;
 mod run;
 mod volumes;
 
@@ -12,7 +14,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use wk_client::EventType;
 use wk_network::SandboxRequest;
-use wk_runtime::{ContainerSpec, InstancePolicy, Limits, Mount, RuntimeError, Sandbox};
+use wk_oci::Flavor;
+use wk_runtime::{
+    ContainerId, ContainerSpec, InstancePolicy, Limits, PodRef, RuntimeError, Sandbox,
+};
 
 use crate::env::{self, Facts};
 use crate::images;
@@ -22,9 +27,11 @@ use crate::plan::{Role, longer_backoff};
 use crate::report;
 use crate::shared::Shared;
 use crate::state::{Hold, PodEntry, WaitReason, all_containers, container_id};
-use crate::support;
-use crate::termination::{self, Place};
+use crate::support::{self, Handler};
+use crate::termination::Place;
 
+use self::on_disk::OnDisk;
+pub(crate) use self::run::forget_run;
 pub(super) use self::volumes::refresh_volumes;
 
 /// How long a start waits that failed for want of something in the API; a change ends it at once.
@@ -43,12 +50,14 @@ struct Fault {
     on_objects: bool,
     /// The program was refused, which counts as a run that failed.
     as_exit: bool,
+    /// The image was there and is not any more.
+    image_gone: bool,
 }
 
 impl Fault {
     fn new(reason: WaitReason, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { reason, message, retry: None, on_objects: false, as_exit: false }
+        Self { reason, message, retry: None, on_objects: false, as_exit: false, image_gone: false }
     }
 
     /// Something in the API is missing.
@@ -120,13 +129,25 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     async fn run(&self) -> Result<(), Fault> {
+        match self.once().await {
+            // Whoever cleans up was faster than this start: the image is had again.
+            Err(fault) if fault.image_gone => self.once().await,
+            done => done,
+        }
+    }
+
+    async fn once(&self) -> Result<(), Fault> {
         if let Err(message) = support::check(self.container) {
             return Err(Fault::new(WaitReason::CreateContainerConfigError, message));
         }
+        let handler = self.handler().await?;
         let sandbox = self.sandbox().await?;
         self.volumes(&sandbox).await?;
-        let image = self.image().await?;
-        let linux = self.choose_runtime(&image)?;
+        let image = self.image(handler.map_or(Flavor::Best, Handler::flavor)).await?;
+        let linux = self.choose_runtime(handler, &image)?;
+        self.entry.lock().engine_used |= linux;
+        let sandbox = self.join(sandbox, handler, linux).await?;
+        self.entry.lock().engine_used |= sandbox.netns.is_some();
         let name = self.container.image.as_deref().unwrap_or_default();
         let for_runtime = images::for_runtime(&image, name, self.shared.images.layout());
         let for_runtime = for_runtime.ok_or_else(|| {
@@ -137,15 +158,10 @@ impl Starting<'_> {
         runtime.prepare(&for_runtime).await.map_err(|error| self.runtime_fault(&error))?;
         let attempt = self.next_attempt();
         let of_linux = self.linux_spec(&image, &sandbox, linux)?;
-        let (mut spec, message_place) = self.container_spec(for_runtime, env, sandbox, attempt)?;
+        let on_disk = self.on_disk(&env, linux, attempt).await?;
+        let (mut spec, message_place) =
+            self.container_spec(for_runtime, env, sandbox, attempt, on_disk);
         spec.linux = of_linux;
-        if let Some(folder) = spec.log_path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                let message =
-                    format!("log folder `{}` could not be made: {error}", folder.display());
-                Fault::new(WaitReason::CreateContainerError, message)
-            })?;
-        }
         let id = container_id(&self.entry.key.uid, &self.container.name, attempt);
         let previous = self.begin(&id, attempt, &image, linux, message_place);
         if let Err(error) = runtime.start(&id, &spec).await {
@@ -154,50 +170,24 @@ impl Starting<'_> {
         }
         self.started(&id);
         self.post_start(&id, linux).await;
-        if let Some(old) = attempt.checked_sub(1) {
-            self.forget_run(old, linux).await;
-        }
+        self.let_go_of_run_before(attempt).await;
         Ok(())
     }
 
     async fn sandbox(&self) -> Result<Sandbox, Fault> {
-        let failed = |message: String| Fault::new(WaitReason::ContainerCreating, message);
-        let Some(network) = self.shared.network.get() else {
-            return Err(failed("the node has no pod network yet".to_owned()));
+        let request = sandbox_request(&self.entry.key, self.pod, self.spec);
+        let made = match self.shared.network.get() {
+            Some(network) => network.setup(&request).await.map_err(|error| error.to_string()),
+            None => without_network(&request, self.shared.config.node_ip),
         };
-        let meta = &self.pod.metadata;
-        let aliases = self.spec.host_aliases.iter().flatten();
-        let mut host_aliases = std::collections::BTreeMap::new();
-        for alias in aliases {
-            let Ok(ip) = alias.ip.parse::<std::net::IpAddr>() else { continue };
-            for name in alias.hostnames.iter().flatten() {
-                host_aliases.entry(name.clone()).or_insert_with(Vec::new).push(ip);
-            }
-        }
-        let before = self.pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
-        let request = SandboxRequest {
-            pod: self.entry.key.clone(),
-            hostname: self
-                .spec
-                .hostname
-                .clone()
-                .unwrap_or_else(|| meta.name.clone().unwrap_or_default()),
-            host_network: self.spec.host_network == Some(true),
-            host_aliases,
-            preferred: before.and_then(|ip| ip.parse().ok()),
-        };
-        match network.setup(&request).await {
+        match made {
             Ok(sandbox) => {
-                self.entry.lock().ip = Some(sandbox.ip);
+                if self.entry.lock().ip.replace(sandbox.ip) != Some(sandbox.ip) {
+                    self.shared.keep_address(&request, sandbox.ip);
+                }
                 Ok(sandbox)
             }
-            Err(error) => {
-                let message = format!("Failed to create pod sandbox: {error}");
-                let key = &self.entry.key;
-                let warning = EventType::Warning;
-                self.shared.event(key, None, warning, "FailedCreatePodSandBox", message.clone());
-                Err(failed(message))
-            }
+            Err(error) => Err(self.no_sandbox(&error)),
         }
     }
 
@@ -214,11 +204,13 @@ impl Starting<'_> {
             linux_spec::check_wasm(self.spec, self.container).map_err(refused)?;
             return Ok(wk_runtime::LinuxSpec::default());
         }
+        let target = self.target().map_err(refused)?;
         let profiles = self.shared.config.data_dir.join("seccomp");
         let given = linux_spec::Given {
             pod: self.pod,
             sandbox,
             image_user: image.config.user.as_deref(),
+            target: target.as_ref(),
             defaults: &self.shared.config.linux,
             node_memory: self.shared.allocatable.memory_bytes,
             seccomp_profile: &|name| {
@@ -231,34 +223,31 @@ impl Starting<'_> {
         linux_spec::spec(self.spec, self.container, given).map_err(refused)
     }
 
+    /// The container whose processes an ephemeral one is to see.
+    fn target(&self) -> Result<Option<ContainerId>, String> {
+        let ephemeral = self.spec.ephemeral_containers.iter().flatten();
+        let mut own = ephemeral.filter(|one| one.name == self.container.name);
+        let target = own.next().and_then(|one| one.target_container_name.as_deref());
+        let Some(target) = target.filter(|name| !name.is_empty()) else { return Ok(None) };
+        let mut inner = self.entry.lock();
+        let record = inner.record(target);
+        match record.and_then(|record| Some((record.running_id()?.clone(), record.linux))) {
+            Some((id, true)) => Ok(Some(id)),
+            Some((_, false)) => Err(format!(
+                "targetContainerName `{target}` is a WebAssembly program, which has no processes \
+                 that could be looked into"
+            )),
+            None => Err(format!("unable to find target container {target}")),
+        }
+    }
+
     /// What to do about an error of a runtime. An engine that is away is waited for, and the pod
     /// says so.
     fn runtime_fault(&self, error: &RuntimeError) -> Fault {
         if !matches!(error, RuntimeError::Unavailable { .. }) {
             return runtime_fault(error);
         }
-        let message = format!("Failed to create pod sandbox: {error}");
-        let (key, warning) = (&self.entry.key, EventType::Warning);
-        self.shared.event(key, None, warning, "FailedCreatePodSandBox", message.clone());
-        Fault { retry: Some(ENGINE_RETRY), ..Fault::new(WaitReason::ContainerCreating, message) }
-    }
-
-    fn choose_runtime(&self, image: &wk_oci::Image) -> Result<bool, Fault> {
-        let class = self.spec.runtime_class_name.as_deref();
-        let has_linux = self.shared.runtimes.linux.is_some();
-        let linux = support::needs_linux(class, image.kind.is_wasm(), has_linux)
-            .map_err(|message| Fault::new(WaitReason::CreateContainerError, message))?;
-        let is_mixed = self.entry.lock().records.iter().enumerate().any(|(index, record)| {
-            let began = record.running_id().is_some() || record.exited().is_some();
-            index != self.index && began && record.linux != linux
-        });
-        if is_mixed {
-            let message = "a pod cannot have both WebAssembly and Linux containers on a node whose \
-                           pods have no network namespaces of their own: their localhost would not \
-                           be the same; use two pods";
-            return Err(Fault::new(WaitReason::CreateContainerError, message));
-        }
-        Ok(linux)
+        Fault { retry: Some(ENGINE_RETRY), ..self.no_sandbox(&error.to_string()) }
     }
 
     fn container_spec(
@@ -267,17 +256,9 @@ impl Starting<'_> {
         env: Vec<(String, String)>,
         sandbox: Sandbox,
         attempt: u32,
-    ) -> Result<(ContainerSpec, Place), Fault> {
+        on_disk: OnDisk,
+    ) -> (ContainerSpec, Place) {
         let (container, key) = (self.container, &self.entry.key);
-        let folder = self.shared.volumes_folder(&key.uid);
-        let mut mounts = crate::volumes::mounts(&folder, self.spec, container, &env)
-            .map_err(|message| Fault::missing(WaitReason::CreateContainerConfigError, message))?;
-        let message_path = container
-            .termination_message_path
-            .clone()
-            .filter(|path| !path.is_empty())
-            .unwrap_or_else(|| "/dev/termination-log".to_owned());
-        let message_place = self.message_place(&message_path, &mut mounts, attempt)?;
         let annotations = self.pod.metadata.annotations.clone().unwrap_or_default();
         let reused = annotations
             .get(wk_api::well_known::WASM_INSTANCE_ANNOTATION)
@@ -293,13 +274,13 @@ impl Starting<'_> {
             args: env::expand_all(container.args.as_deref(), &env),
             env,
             working_dir: container.working_dir.clone().filter(|folder| !folder.is_empty()),
-            mounts,
+            mounts: on_disk.mounts,
             limits: limits(container),
             sandbox,
             ports: tcp.filter_map(|port| u16::try_from(port.container_port).ok()).collect(),
-            log_path: self.shared.log_path(key, &container.name, attempt),
+            log_path: on_disk.log_path,
             log_limits: self.shared.config.log_limits,
-            termination_message_path: message_path,
+            termination_message_path: on_disk.message_path,
             annotations,
             instances: if reused { InstancePolicy::Reused } else { InstancePolicy::PerRequest },
             stdio: wk_runtime::Stdio {
@@ -309,25 +290,7 @@ impl Starting<'_> {
             },
             linux: wk_runtime::LinuxSpec::default(),
         };
-        Ok((spec, message_place))
-    }
-
-    /// Prepares the file for the program's last words.
-    fn message_place(
-        &self,
-        path: &str,
-        mounts: &mut Vec<Mount>,
-        attempt: u32,
-    ) -> Result<Place, Fault> {
-        let folder = self.shared.pod_folder(&self.entry.key.uid);
-        let own = termination::own_file(&folder, &self.container.name, attempt);
-        let place = termination::place(path, mounts, own);
-        let mount = place.prepare(path).map_err(|error| {
-            let message = format!("termination message file could not be made: {error}");
-            Fault::new(WaitReason::CreateContainerError, message)
-        })?;
-        mounts.extend(mount);
-        Ok(place)
+        (spec, on_disk.message_place)
     }
 
     /// Notes why the container waits, and says so in an event where nothing else has.
@@ -384,6 +347,43 @@ impl Starting<'_> {
     }
 }
 
+/// The sandbox of a pod where pods have no network yet: those that use the node's need none.
+fn without_network(request: &SandboxRequest, node_ip: std::net::IpAddr) -> Result<Sandbox, String> {
+    if !request.host_network {
+        return Err("the node has no pod network yet".to_owned());
+    }
+    Ok(Sandbox {
+        pod_uid: request.pod.uid.clone(),
+        namespace: request.pod.namespace.clone(),
+        hostname: request.hostname.clone(),
+        ip: node_ip,
+        loopback: std::net::Ipv4Addr::LOCALHOST.into(),
+        netns: None,
+        host_network: true,
+        host_aliases: request.host_aliases.clone(),
+    })
+}
+
+/// What a pod asks of the network.
+pub(crate) fn sandbox_request(key: &PodRef, pod: &Pod, spec: &PodSpec) -> SandboxRequest {
+    let name = pod.metadata.name.clone();
+    let mut host_aliases = std::collections::BTreeMap::new();
+    for alias in spec.host_aliases.iter().flatten() {
+        let Ok(ip) = alias.ip.parse::<std::net::IpAddr>() else { continue };
+        for name in alias.hostnames.iter().flatten() {
+            host_aliases.entry(name.clone()).or_insert_with(Vec::new).push(ip);
+        }
+    }
+    let before = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
+    SandboxRequest {
+        pod: key.clone(),
+        hostname: spec.hostname.clone().or(name).unwrap_or_default(),
+        host_network: spec.host_network == Some(true),
+        host_aliases,
+        preferred: before.and_then(|ip| ip.parse().ok()),
+    }
+}
+
 fn runtime_fault(error: &RuntimeError) -> Fault {
     let message = wk_client::error_chain(error);
     match error {
@@ -393,8 +393,10 @@ fn runtime_fault(error: &RuntimeError) -> Fault {
         RuntimeError::InvalidSpec { .. } => {
             Fault::new(WaitReason::CreateContainerConfigError, message)
         }
-        RuntimeError::ImageMissing { .. }
-        | RuntimeError::InvalidImage { .. }
+        RuntimeError::ImageMissing { .. } => {
+            Fault { image_gone: true, ..Fault::new(WaitReason::CreateContainerError, message) }
+        }
+        RuntimeError::InvalidImage { .. }
         | RuntimeError::PrepareLimit { .. }
         | RuntimeError::OutOfResource { .. } => {
             Fault::new(WaitReason::CreateContainerError, message)

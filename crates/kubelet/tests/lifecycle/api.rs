@@ -52,6 +52,7 @@ impl Api {
             .route("/api/v1/namespaces/{ns}/persistentvolumeclaims", get(watch_claims))
             .route("/api/v1/namespaces/{ns}/serviceaccounts/{name}/token", post(create_token))
             .route("/api/v1/namespaces/{ns}/configmaps", get(watch_config_maps))
+            .route("/api/v1/namespaces/{ns}/pods", post(create_pod))
             .route("/api/v1/namespaces/{ns}/pods/{name}", delete(delete_pod))
             .route("/api/v1/namespaces/{ns}/pods/{name}/status", patch(patch_pod))
             .fallback(anything)
@@ -318,6 +319,20 @@ async fn create_token(
     api.put("tokens", json!({"count": made + 1}));
     request["status"] = json!({"token": token, "expirationTimestamp": "2026-01-01T00:00:00Z"});
     (StatusCode::CREATED, Json(request)).into_response()
+}
+
+/// As an API server does it: the uid is its own.
+async fn create_pod(State(api): Shared, Json(mut pod): Json<Value>) -> Response {
+    let key = format!("pods/{}", pod["metadata"]["name"].as_str().unwrap());
+    if api.get(&key).is_some() {
+        return failed(StatusCode::CONFLICT, "AlreadyExists");
+    }
+    pod["kind"] = json!("Pod");
+    pod["metadata"]["uid"] = json!(format!("made-{}", api.next()));
+    pod["metadata"]["generation"] = json!(1);
+    pod["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
+    api.put(&key, pod);
+    (StatusCode::CREATED, Json(api.get(&key))).into_response()
 }
 
 async fn patch_pod(

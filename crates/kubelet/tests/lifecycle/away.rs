@@ -8,7 +8,7 @@ use wk_runtime::{ContainerId, ContainerStatus, Runtime as _};
 use super::{Node, one_container, pod, ready};
 
 /// Waits until a container runs.
-async fn until_runs(node: &Node, id: &str) {
+pub(crate) async fn until_runs(node: &Node, id: &str) {
     let id = ContainerId::new(id);
     let runs = async {
         let mut looks = tokio::time::interval(Duration::from_millis(10));

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod admission;
 mod api;
 mod away;
 mod evictions;
 mod hooks;
 mod probes;
+mod static_pods;
 mod streams;
 mod volumes;
 
@@ -18,7 +20,7 @@ use kube::client::ClientBuilder;
 use serde_json::{Value, json};
 use wk_kubelet::{Images, Kubelet, KubeletConfig, Parts, Runtimes};
 use wk_network::RootlessFactory;
-use wk_oci::{Credentials, ImageKind, ImageReference, PullError, RegistryError};
+use wk_oci::{Credentials, Flavor, ImageKind, ImageReference, PullError, RegistryError};
 use wk_process::TaskGroup;
 use wk_runtime::{ContainerId, FakeRuntime};
 
@@ -29,7 +31,7 @@ struct FakeImages;
 
 #[async_trait]
 impl Images for FakeImages {
-    fn local(&self, reference: &ImageReference) -> Option<Arc<wk_oci::Image>> {
+    fn local(&self, reference: &ImageReference, _: Flavor) -> Option<Arc<wk_oci::Image>> {
         if !reference.repository().ends_with("here") {
             return None;
         }
@@ -53,9 +55,19 @@ impl Images for FakeImages {
         }))
     }
 
+    async fn kind(
+        &self,
+        reference: &ImageReference,
+        credentials: &Credentials,
+    ) -> Result<ImageKind, PullError> {
+        let nothing: wk_oci::ProgressFn = Arc::new(|_progress| {});
+        self.pull(reference, Flavor::Best, credentials, nothing).await.map(|image| image.kind)
+    }
+
     async fn pull(
         &self,
         reference: &ImageReference,
+        _flavor: Flavor,
         _credentials: &Credentials,
         _progress: wk_oci::ProgressFn,
     ) -> Result<Arc<wk_oci::Image>, PullError> {
@@ -103,9 +115,29 @@ impl Node {
 
     /// One that is under pressure by these thresholds.
     async fn pressed(api: Arc<Api>, folder: tempfile::TempDir, hard: &str) -> Self {
+        let hard = hard.parse().unwrap();
+        Self::configured(api, folder, |config| config.eviction_hard = hard).await
+    }
+
+    async fn configured(
+        api: Arc<Api>,
+        folder: tempfile::TempDir,
+        change: impl FnOnce(&mut KubeletConfig),
+    ) -> Self {
+        let node = Self::launch(api, folder, change);
+        node.taken_up().await;
+        node
+    }
+
+    /// Starts the kubelet and waits for nothing.
+    fn launch(
+        api: Arc<Api>,
+        folder: tempfile::TempDir,
+        change: impl FnOnce(&mut KubeletConfig),
+    ) -> Self {
         let group = TaskGroup::new("test");
         let runtime = Arc::new(FakeRuntime::new());
-        let config = KubeletConfig {
+        let mut config = KubeletConfig {
             node_name: "n1".to_owned(),
             node_ip: "127.0.0.1".parse().unwrap(),
             hostname: "n1".to_owned(),
@@ -117,9 +149,12 @@ impl Node {
             log_limits: wk_runtime::LogLimits::default(),
             image_garbage: wk_kubelet::ImageGarbage::default(),
             linux: wk_kubelet::LinuxDefaults::default(),
-            eviction_hard: hard.parse().unwrap(),
+            eviction_hard: "".parse().unwrap(),
             eviction: wk_kubelet::EvictionSettings::default(),
+            pod_manifests: None,
+            wasm_outlives_kubelet: false,
         };
+        change(&mut config);
         let parts = Parts {
             client: ClientBuilder::new(api.router(), "default").build(),
             runtimes: Runtimes { wasm: Arc::clone(&runtime) as _, linux: None },
@@ -127,12 +162,16 @@ impl Node {
             network: Arc::new(RootlessFactory),
         };
         let kubelet = Kubelet::start(config, parts, &group).unwrap();
-        api.until("nodes/n1", |node| node.is_some()).await;
-        let mut node = api.get("nodes/n1").unwrap();
-        node["spec"]["podCIDR"] = json!("127.64.16.0/24");
-        api.put("nodes/n1", node);
-        tokio::time::timeout(Duration::from_secs(20), kubelet.ready()).await.unwrap();
         Self { api, runtime, kubelet, group, folder }
+    }
+
+    /// Gives the node its range of addresses once it has registered, and waits until it takes pods.
+    async fn taken_up(&self) {
+        self.api.until("nodes/n1", |node| node.is_some()).await;
+        let mut node = self.api.get("nodes/n1").unwrap();
+        node["spec"]["podCIDR"] = json!("127.64.16.0/24");
+        self.api.put("nodes/n1", node);
+        tokio::time::timeout(Duration::from_secs(20), self.kubelet.ready()).await.unwrap();
     }
 
     async fn until_phase(&self, phase: &str) {

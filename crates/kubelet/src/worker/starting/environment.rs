@@ -29,7 +29,9 @@ impl Starting<'_> {
                 Ok(env)
             }
             Err(message) => {
-                let env = saved.env(uid, name).ok_or_else(|| config(message))?;
+                let (saved, of, container) = (saved.clone(), uid.clone(), name.clone());
+                let read = tokio::task::spawn_blocking(move || saved.env(&of, &container));
+                let env = read.await.ok().flatten().ok_or_else(|| config(message))?;
                 info!(pod = %self.entry.key.name, container = %name, "environment as it was before");
                 Ok(env)
             }
@@ -50,7 +52,8 @@ impl Starting<'_> {
         let mut first = image.config.env.clone();
         first.push(("HOSTNAME".to_owned(), sandbox.hostname.clone()));
         let links = self.spec.enable_service_links != Some(false);
-        let services = self.shared.services.variables(&self.entry.key.namespace, links);
+        let namespace = &self.entry.key.namespace;
+        let services = self.shared.services.variables(namespace, links, !self.entry.is_static);
         first.extend(services.await?);
         Ok((first, found))
     }

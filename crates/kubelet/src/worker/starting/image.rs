@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use wk_client::EventType;
-use wk_oci::{Credentials, ImageReference, Progress, ProgressFn, PullError};
+use wk_oci::{Credentials, Flavor, ImageReference, Progress, ProgressFn, PullError};
 
 use super::{ERROR_SHOWN, Fault, Starting, fetch};
 use crate::images::PullPolicy;
@@ -24,7 +24,7 @@ const NEWS_PERIOD: Duration = Duration::from_secs(30);
 
 impl Starting<'_> {
     /// The image, pulled if the policy wants that.
-    pub(super) async fn image(&self) -> Result<Arc<wk_oci::Image>, Fault> {
+    pub(super) async fn image(&self, flavor: Flavor) -> Result<Arc<wk_oci::Image>, Fault> {
         let name = self.container.image.as_deref().unwrap_or_default();
         let reference: ImageReference = match name.parse() {
             Ok(reference) => reference,
@@ -36,7 +36,7 @@ impl Starting<'_> {
             }
         };
         let policy = PullPolicy::of(self.container.image_pull_policy.as_deref(), &reference);
-        let local = self.shared.images.local(&reference);
+        let local = self.shared.images.local(&reference, flavor);
         match (policy, local) {
             (PullPolicy::IfNotPresent | PullPolicy::Never, Some(image)) => {
                 let message = format!("Container image \"{name}\" already present on machine");
@@ -50,7 +50,7 @@ impl Starting<'_> {
                 Err(Fault::new(WaitReason::ErrImageNeverPull, message))
             }
             (PullPolicy::Always, _) | (PullPolicy::IfNotPresent, None) => {
-                self.pull(name, &reference).await
+                self.pull(name, &reference, flavor).await
             }
         }
     }
@@ -59,6 +59,7 @@ impl Starting<'_> {
         &self,
         name: &str,
         reference: &ImageReference,
+        flavor: Flavor,
     ) -> Result<Arc<wk_oci::Image>, Fault> {
         let now = Timestamp::now();
         let waiting = {
@@ -78,7 +79,7 @@ impl Starting<'_> {
         report::ask(self.shared, self.entry);
         let begun = Instant::now();
         let credentials = self.credentials().await;
-        match self.pull_with_news(name, reference, &credentials).await {
+        match self.pull_with_news(name, (reference, flavor), &credentials).await {
             Ok(image) => {
                 let took = go_duration(begun.elapsed());
                 self.note(
@@ -115,14 +116,14 @@ impl Starting<'_> {
     async fn pull_with_news(
         &self,
         name: &str,
-        reference: &ImageReference,
+        (reference, flavor): (&ImageReference, Flavor),
         credentials: &Credentials,
     ) -> Result<Arc<wk_oci::Image>, PullError> {
         let (sender, receiver) = watch::channel(None);
         let progress: ProgressFn = Arc::new(move |progress| {
             sender.send_replace(Some(progress));
         });
-        let mut pulling = self.shared.images.pull(reference, credentials, progress);
+        let mut pulling = self.shared.images.pull(reference, flavor, credentials, progress);
         let mut next = Instant::now() + FIRST_NEWS;
         loop {
             tokio::select! {
@@ -143,7 +144,7 @@ impl Starting<'_> {
     }
 
     /// The logins of the pod's `imagePullSecrets`; what cannot be read is passed over with a word.
-    async fn credentials(&self) -> Credentials {
+    pub(super) async fn credentials(&self) -> Credentials {
         let names: Vec<String> = self
             .spec
             .image_pull_secrets

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use tracing::{info, warn};
-use wk_runtime::RuntimeError;
+use wk_runtime::{PodRef, RuntimeError};
 
 use super::super::hooks::{Hook, Target};
 use super::Starting;
@@ -13,6 +13,7 @@ use crate::images;
 use crate::logs;
 use crate::plan::next_backoff;
 use crate::report;
+use crate::shared::Shared;
 use crate::state::{Ailment, Phase, Termination, container_id};
 use crate::termination::{self, Place};
 
@@ -47,6 +48,7 @@ impl Starting<'_> {
         record.attempt = attempt;
         record.hold = None;
         record.unhealthy = None;
+        record.outdated = false;
         record.linux = linux;
         record.message_place = Some(Box::new(message_place));
         record.image_id = images::image_id(image).into();
@@ -150,26 +152,44 @@ impl Starting<'_> {
         inner.records.get(self.index).and_then(|record| record.running_id()) == Some(id)
     }
 
-    /// Drops what is kept of the run before the last; the log of the last one stays.
-    pub(super) async fn forget_run(&self, old: u32, linux: bool) {
-        let key = &self.entry.key;
-        let id = container_id(&key.uid, &self.container.name, old);
-        if let Err(error) = self.shared.runtime(linux).remove(&id).await {
-            warn!(container = %id, %error, "ended container could not be removed");
+    /// Lets go of the run before this one, as soon as the API knows how it ended.
+    pub(super) async fn let_go_of_run_before(&self, attempt: u32) {
+        let Some(old) = attempt.checked_sub(1) else { return };
+        let (older, linux) = {
+            let mut inner = self.entry.lock();
+            let Some(record) = inner.records.get_mut(self.index) else { return };
+            (record.stale.replace(old), record.linux)
+        };
+        // Where the API is away, only the last one is told of when it is back.
+        if let Some(older) = older.filter(|older| *older != old) {
+            let run = (&*self.container.name, older);
+            forget_run(self.shared, &self.entry.key, run, linux).await;
         }
-        let message =
-            termination::own_file(&self.shared.pod_folder(&key.uid), &self.container.name, old);
-        // One that never was, or cannot go, goes with the pod.
-        let _removed = tokio::fs::remove_file(message).await;
-        if let Some(older) = old.checked_sub(1) {
-            let path = self.shared.log_path(key, &self.container.name, older);
-            let removed = {
-                let path = path.clone();
-                tokio::task::spawn_blocking(move || logs::remove(&path)).await
-            };
-            if let Ok(Err(error)) = removed {
-                warn!(path = %path.display(), %error, "old log could not be removed");
-            }
+    }
+}
+
+/// Drops what is kept of a container's run but its log, and the log of the run before that.
+pub(crate) async fn forget_run(
+    shared: &Shared,
+    key: &PodRef,
+    (container, old): (&str, u32),
+    linux: bool,
+) {
+    let id = container_id(&key.uid, container, old);
+    if let Err(error) = shared.runtime(linux).remove(&id).await {
+        warn!(container = %id, %error, "ended container could not be removed");
+    }
+    let message = termination::own_file(&shared.pod_folder(&key.uid), container, old);
+    // One that never was, or cannot go, goes with the pod.
+    let _removed = tokio::fs::remove_file(message).await;
+    if let Some(older) = old.checked_sub(1) {
+        let path = shared.log_path(key, container, older);
+        let removed = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || logs::remove(&path)).await
+        };
+        if let Ok(Err(error)) = removed {
+            warn!(path = %path.display(), %error, "old log could not be removed");
         }
     }
 }

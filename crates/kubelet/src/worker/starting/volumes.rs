@@ -95,7 +95,10 @@ impl Preparing<'_> {
         if part == Part::All && outcome.as_ref().is_err_and(VolumeFault::is_away) {
             let folder = self.shared.volumes_folder(&entry.key.uid);
             let spec = self.spec.clone();
-            let kept = tokio::task::spawn_blocking(move || volumes::are_kept(&folder, &spec));
+            let memory = self.shared.allocatable.memory_bytes;
+            let memory = u64::try_from(memory).unwrap_or(0);
+            let kept =
+                tokio::task::spawn_blocking(move || volumes::are_kept(&folder, &spec, memory));
             if kept.await.unwrap_or(false) {
                 info!(pod = %entry.key.name, "volumes as they were before");
                 entry.lock().volumes = Volumes::Ready;
