@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use wk_auth::BootstrapRole;
 use wk_process::TaskGroup;
 
-use crate::args::AgentArgs;
+use crate::args::{AgentArgs, LoggingArgs};
 use crate::data_dir::DataDir;
 use crate::{node, registry, report, role, stop, tls};
 
-pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: AgentArgs, logging: &LoggingArgs) -> anyhow::Result<()> {
     args.node.check()?;
     let data = DataDir::open(args.data_dir)?;
     let name = node::name(args.node_name.as_deref());
@@ -22,19 +22,22 @@ pub(crate) async fn run(args: AgentArgs) -> anyhow::Result<()> {
     let node_role = BootstrapRole::Node(name.clone());
     let (client, identity) = role::joined(&args.join, &node_role, &[args.address], &data).await?;
     let tasks = TaskGroup::new("wk agent");
-    let kubelet = node::start(
+    let started = node::start(
         &node::Wanted {
             name: &name,
             address: args.address,
             port: Some(port),
             args: &args.node,
-            linux_goes_on: true,
+            containers_go_on: true,
+            wasm_host: args.wasm_host,
             folder: &data.folder("node")?,
+            logging,
         },
         client,
         &tasks,
     )
     .await?;
+    let kubelet = started.kubelet;
     let config =
         tls::kubelet_server(&identity.ca_pem, &identity.certificate_pem, &identity.key_pem)?;
     let serving = Arc::clone(&kubelet);

@@ -1,5 +1,6 @@
 //! What can be typed: commands, options and their defaults.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::leader_args::LeaderArgs;
 use crate::node_args::{NodeArgs, time};
 use crate::scheduler_args::PlacementArgs;
 use crate::simulate::SimulateArgs;
+use crate::wasm_host::{WasmHost, WasmHostArgs};
 
 /// The hidden first argument that turns this program into the bounded compiler child.
 pub(crate) const COMPILE: &str = "__compile";
@@ -47,6 +49,13 @@ impl LoggingArgs {
         wk_process::init_logging(&self.log, format, std::io::stderr().is_terminal())
             .map_err(|reason| anyhow!("`--log {}` is not a log filter: {reason}", self.log))
     }
+
+    /// The same options for another program of ours.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--log".into(), self.log.clone().into()];
+        arguments.extend(self.log_json.then(|| "--log-json".into()));
+        arguments
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +72,9 @@ pub(crate) enum Command {
     Scheduler(SchedulerArgs),
     /// Run the controllers alone.
     ControllerManager(ControllerManagerArgs),
+    /// Run a node's Wasm programs for its agent, which starts this by itself where it is not running:
+    /// so the programs outlive the agent. SIGTERM ends it, and them.
+    WasmHost(WasmHostArgs),
     /// Run a kubelet alone (the same as `agent`, until the service proxy is a part of that).
     Kubelet(AgentArgs),
     /// Run an OCI registry alone.
@@ -88,6 +100,10 @@ pub(crate) struct UpArgs {
     /// Name of this machine's node [default: the host name].
     #[arg(long, value_name = "NAME")]
     pub(crate) node_name: Option<String>,
+    /// Where Wasm programs run. Those in a process of their own outlive this one if it dies, and end
+    /// with it if it is stopped.
+    #[arg(long, value_name = "PLACE", default_value = "in-process")]
+    pub(crate) wasm_host: WasmHost,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
     #[command(flatten)]
@@ -188,6 +204,10 @@ pub(crate) struct AgentArgs {
     /// Folder for everything the node keeps.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Where Wasm programs run. Those in a process of their own go on when this one ends, and are
+    /// found again.
+    #[arg(long, value_name = "PLACE", default_value = "process")]
+    pub(crate) wasm_host: WasmHost,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
 }

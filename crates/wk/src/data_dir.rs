@@ -23,12 +23,7 @@ impl DataDir {
 
     /// [`DataDir::open`] with another name for the default folder, for what runs beside a cluster.
     pub(crate) fn open_or(path: Option<PathBuf>, name: &str) -> anyhow::Result<Self> {
-        let path = match path {
-            Some(path) => path,
-            None => default_path()?.with_file_name(name),
-        };
-        make(&path)?;
-        let path = path.canonicalize().with_context(|| unusable(&path))?;
+        let path = made(path, name)?;
         let lock = lock(&path)?;
         Ok(Self { path, _lock: lock })
     }
@@ -46,7 +41,22 @@ impl DataDir {
     }
 }
 
-fn make(path: &Path) -> anyhow::Result<()> {
+/// A data folder that another `wk` uses too: made where needed, and not locked.
+pub(crate) fn shared(path: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    made(path, "wk")
+}
+
+fn made(path: Option<PathBuf>, name: &str) -> anyhow::Result<PathBuf> {
+    let path = match path {
+        Some(path) => path,
+        None => default_path()?.with_file_name(name),
+    };
+    make(&path)?;
+    path.canonicalize().with_context(|| unusable(&path))
+}
+
+/// Makes a folder that only its user can look into, if it is not there.
+pub(crate) fn make(path: &Path) -> anyhow::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| unusable(path))
 }
 

@@ -62,11 +62,13 @@ impl EngineArgs {
         }
     }
 
-    /// What containers get that do not say otherwise.
-    pub(crate) fn defaults(&self, outlive_kubelet: bool) -> LinuxDefaults {
+    /// What containers get that do not say otherwise, on behalf of a process that may enter network
+    /// namespaces or not.
+    pub(crate) fn defaults(&self, outlive_kubelet: bool, enters_namespaces: bool) -> LinuxDefaults {
         LinuxDefaults {
             max_pids: u32::try_from(self.pod_max_pids).ok().filter(|pids| *pids > 0),
             seccomp_default: self.seccomp_default,
+            enters_namespaces,
             outlive_kubelet,
         }
     }

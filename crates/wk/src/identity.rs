@@ -82,8 +82,7 @@ pub(crate) fn write_kubeconfig(path: &Path, ca: &Ca, server: SocketAddr) -> anyh
             },
         }],
     });
-    let text = serde_yaml::to_string(&config).context("cannot write a kubeconfig")?;
-    write_private(path, text.as_bytes())
+    write_private(path, wk_yaml::text(&config).as_bytes())
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 

@@ -25,6 +25,7 @@ mod stop;
 mod store;
 mod tls;
 mod up;
+mod wasm_host;
 
 use std::process::ExitCode;
 
@@ -59,12 +60,15 @@ fn run(args: Args) -> anyhow::Result<()> {
         .build()?;
     let outcome = runtime.block_on(async {
         match args.command {
-            Command::Up(args) => up::run(args).await,
+            Command::Up(options) => up::run(options, &args.logging).await,
             Command::Server(args) => {
                 server::run(args.server, Some((args.controllers, args.placement))).await
             }
             Command::Apiserver(args) => server::run(args, None).await,
-            Command::Agent(args) | Command::Kubelet(args) => agent::run(args).await,
+            Command::Agent(options) | Command::Kubelet(options) => {
+                agent::run(options, &args.logging).await
+            }
+            Command::WasmHost(options) => wasm_host::run(options).await,
             Command::Scheduler(args) => role::scheduler(args).await,
             Command::ControllerManager(args) => role::controller_manager(args).await,
             Command::Registry(args) => registry::run(args).await,

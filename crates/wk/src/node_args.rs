@@ -1,10 +1,12 @@
 //! What can be typed about a node; the words are those of the kubelet.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use wk_kubelet::{
-    DEFAULT_MAX_PODS, EvictionSettings, GracePeriods, ImageGarbage, Reclaims, Thresholds,
+    DEFAULT_MAX_PODS, EvictionSettings, GracePeriods, ImageGarbage, PodManifests, Reclaims,
+    Thresholds,
 };
 use wk_runtime::LogLimits;
 
@@ -60,6 +62,13 @@ pub(crate) struct NodeArgs {
     /// How long the node stays under a pressure that has gone.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
     eviction_pressure_transition_period: Duration,
+    /// Folder with pods of this node's own, one in each JSON or YAML file, or one such file. They
+    /// run whether or not the control plane can be reached.
+    #[arg(long, value_name = "DIR")]
+    pod_manifest_path: Option<PathBuf>,
+    /// How often it is looked at for changes that the system has not told of.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = time)]
+    file_check_frequency: Duration,
     /// How long pods may take to end when this program ends; a pod's own time may be shorter.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) shutdown_grace_period: Duration,
@@ -85,8 +94,17 @@ impl NodeArgs {
         if self.image_gc_period.is_zero() {
             bail!("`--image-gc-period` must be longer than nothing");
         }
+        if self.file_check_frequency.is_zero() {
+            bail!("`--file-check-frequency` must be longer than nothing");
+        }
         self.eviction().check().context("`--eviction-soft` and `--eviction-soft-grace-period`")?;
         Ok(())
+    }
+
+    /// What they mean for static pods.
+    pub(crate) fn pod_manifests(&self) -> Option<PodManifests> {
+        let path = std::path::absolute(self.pod_manifest_path.as_ref()?).ok()?;
+        Some(PodManifests { path, period: self.file_check_frequency })
     }
 
     /// What they mean for evictions.

@@ -22,7 +22,7 @@ impl PlacementArgs {
         let Some(file) = &self.scheduler_config else { return Ok(SchedulerConfig::alone()) };
         let attempt = || format!("cannot use the scheduler's configuration `{}`", file.display());
         let text = std::fs::read_to_string(file).with_context(attempt)?;
-        let value = serde_yaml::from_str(&text).with_context(attempt)?;
+        let value = wk_yaml::first(text.as_bytes()).with_context(attempt)?.value;
         SchedulerConfig::from_kube(value).with_context(attempt)
     }
 }

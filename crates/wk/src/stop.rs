@@ -1,5 +1,7 @@
 //! Running until something ends it, and ending well.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -20,10 +22,39 @@ pub(crate) async fn run_until_stopped<F>(
 where
     F: Future<Output = ()>,
 {
+    run_until_asked(tasks, pending::<Infallible>(), |asked| match asked {
+        Asked::Signal(signal) => stopping(signal),
+    })
+    .await
+}
+
+/// Who wants the program to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked<T> {
+    /// Whoever sent this signal.
+    Signal(&'static str),
+    /// Somebody else, with this to say.
+    Otherwise(T),
+}
+
+/// The same for a program that can also be asked to end in another way.
+pub(crate) async fn run_until_asked<T, F>(
+    tasks: &TaskGroup,
+    asked: impl Future<Output = T>,
+    stopping: impl FnOnce(Asked<T>) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = ()>,
+{
     let mut signals = Terminations::listen().context("cannot listen for signals")?;
-    let failure = tokio::select! {
-        signal = signals.next() => {
-            let drain = stopping(signal);
+    let asked = tokio::select! {
+        signal = signals.next() => Ok(Asked::Signal(signal)),
+        asked = asked => Ok(Asked::Otherwise(asked)),
+        failure = tasks.failed() => Err(failure),
+    };
+    let failure = match asked {
+        Ok(asked) => {
+            let drain = stopping(asked);
             tokio::select! {
                 () = drain => None,
                 again = signals.next() => return Err(cut_short(tasks, again)),
@@ -31,7 +62,7 @@ where
                 failure = tasks.failed() => Some(failure),
             }
         }
-        failure = tasks.failed() => Some(failure),
+        Err(failure) => Some(failure),
     };
     let leftover = tokio::select! {
         leftover = tasks.shutdown(GRACE) => leftover,

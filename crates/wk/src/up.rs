@@ -2,17 +2,19 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tracing::warn;
 use wk_auth::User;
 use wk_process::TaskGroup;
 
-use crate::args::UpArgs;
+use crate::args::{LoggingArgs, UpArgs};
 use crate::control_plane::{ControlPlane, Wanted};
 use crate::data_dir::{DataDir, write_public};
 use crate::report::{self, Progress};
 use crate::{node, registry, stop};
 
-pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: UpArgs, logging: &LoggingArgs) -> anyhow::Result<()> {
     args.node.check()?;
     args.controllers.check()?;
     let scheduler = args.placement.read()?;
@@ -34,19 +36,22 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 
     progress.step("starting the node");
     let name = node::name(args.node_name.as_deref());
-    let kubelet = node::start(
+    let started = node::start(
         &node::Wanted {
             name: &name,
             address: Ipv4Addr::LOCALHOST.into(),
             port: None,
             args: &args.node,
-            linux_goes_on: false,
+            containers_go_on: false,
+            wasm_host: args.wasm_host,
             folder: &data.folder("node")?,
+            logging,
         },
         control_plane.client(User::node(&name)),
         &tasks,
     )
     .await?;
+    let kubelet = started.kubelet;
     control_plane.nodes.set_local(&name, Arc::clone(&kubelet), &tasks);
 
     // From here on `/readyz` can answer, so the files must be there.
@@ -65,6 +70,11 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         async move { kubelet.stop_containers(args.node.shutdown_grace_period).await }
     })
     .await;
+    if let Some(host) = started.wasm_host
+        && let Err(error) = host.end_host(Duration::ZERO).await
+    {
+        warn!(%error, "the Wasm host could not be ended");
+    }
     serving.close().await;
     outcome
 }
