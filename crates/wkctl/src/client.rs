@@ -3,6 +3,7 @@
 //! A command lives for some milliseconds, most of which would go into setting up a client that can do
 //! more. A second connection is made only while the first one carries a stream.
 
+mod relay;
 mod tls;
 mod upgrade;
 
@@ -32,6 +33,7 @@ use crate::console::Console;
 use crate::error::{StatusError, hinted};
 use crate::kubeconfig::Access;
 
+pub(crate) use self::relay::{clean, is_upgrade};
 pub(crate) use self::upgrade::Switched;
 
 /// Objects as they are.
@@ -45,7 +47,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// The body of a request.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-type Connection = SendRequest<Body>;
+pub(crate) type Connection = SendRequest<Body>;
 
 /// A body that is made while it is sent.
 pub(crate) fn streamed(
@@ -54,7 +56,8 @@ pub(crate) fn streamed(
     StreamBody::new(pieces).boxed_unsync()
 }
 
-fn whole(bytes: Bytes) -> Body {
+/// A body that is there at once.
+pub(crate) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 

@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod cp;
 mod create;
+mod debug;
 mod delete;
 mod describe;
 mod diff;
@@ -28,6 +29,7 @@ mod kustomize;
 mod logs;
 mod patch;
 mod port_forward;
+mod proxy;
 mod push;
 mod replace;
 mod rollout;
@@ -62,8 +64,12 @@ pub(crate) enum Command {
     Attach(exec::AttachArgs),
     /// Lead local ports into a pod
     PortForward(port_forward::PortForwardArgs),
+    /// Serve the API on a local port
+    Proxy(proxy::ProxyArgs),
     /// Copy files to and from a container
     Cp(cp::CpArgs),
+    /// Look into a pod with a container beside it, a copy of it, or a pod on a node
+    Debug(debug::DebugArgs),
     /// Delete objects
     Delete(delete::DeleteArgs),
     /// Create objects, from files or from what is said
@@ -143,7 +149,9 @@ impl Command {
             Self::Exec(args) => exec::exec(session, args).await,
             Self::Attach(args) => exec::attach(session, args).await,
             Self::PortForward(args) => port_forward::run(session, args).await,
+            Self::Proxy(args) => proxy::run(session, args).await,
             Self::Cp(args) => cp::run(session, args).await,
+            Self::Debug(args) => debug::run(session, args).await,
             Self::Delete(args) => delete::run(session, args).await,
             Self::Create(args) => create::run(session, args).await,
             Self::Push(args) => push::run(session, args).await,

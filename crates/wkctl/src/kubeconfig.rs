@@ -7,12 +7,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::environment::Environment;
 use crate::error::hinted;
+use crate::yaml;
 
 /// What the command line says about the cluster.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -181,8 +182,9 @@ pub(crate) fn access(args: &ClusterArgs, environment: &Environment) -> anyhow::R
                 return Err(hinted(what, hint));
             }
         };
-        let file: File = serde_yaml::from_str(&text)
-            .with_context(|| format!("kubeconfig `{}` is malformed", path.display()))?;
+        let file = read_file(&text).map_err(|error| {
+            anyhow!("error loading config file \"{}\": {error}", path.display())
+        })?;
         files.push((path.clone(), file));
     }
     if files.is_empty() && args.server.is_none() {
@@ -191,6 +193,11 @@ pub(crate) fn access(args: &ClusterArgs, environment: &Environment) -> anyhow::R
         return Err(hinted("no cluster to talk to: there is no kubeconfig", hint));
     }
     Merged(&files).access(args)
+}
+
+fn read_file(text: &str) -> anyhow::Result<File> {
+    let value = yaml::one(text)?;
+    Ok(if value.is_null() { File::default() } else { serde_json::from_value(value)? })
 }
 
 /// Files, the first of which wins.

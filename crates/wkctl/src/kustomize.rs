@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use self::file::{Folder, Kustomization};
 use self::item::Item;
-use crate::manifest;
+use crate::{manifest, yaml};
 
 /// The objects of a folder with a kustomization, in the order in which they are to be created.
 pub(crate) fn build(folder: &Path) -> anyhow::Result<Vec<Value>> {
@@ -41,7 +41,6 @@ pub(crate) fn build(folder: &Path) -> anyhow::Result<Vec<Value>> {
         annotations.is_none_or(|all| all.get("config.kubernetes.io/local-config").is_none())
     });
     for object in &mut objects {
-        plain_numbers(object);
         let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
         let Some(metadata) = metadata else { continue };
         let none = |all: &Value| all.as_object().is_some_and(serde_json::Map::is_empty);
@@ -51,23 +50,6 @@ pub(crate) fn build(folder: &Path) -> anyhow::Result<Vec<Value>> {
     }
     order::sort(&mut objects);
     Ok(objects)
-}
-
-/// Writes whole numbers without a fraction: `1.0` as `1`.
-fn plain_numbers(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(plain_numbers),
-        Value::Object(fields) => fields.values_mut().for_each(plain_numbers),
-        Value::Number(number) if number.is_f64() => {
-            // The text of a whole number that fits has nothing but digits before its fraction.
-            let text = number.to_string();
-            let whole = text.strip_suffix(".0").and_then(|whole| whole.parse::<i64>().ok());
-            if let Some(whole) = whole {
-                *value = whole.into();
-            }
-        }
-        _ => {}
-    }
 }
 
 /// The objects of one folder and its bases, changed as the folder says. `above` are the folders that
@@ -85,7 +67,9 @@ fn accumulated(folder: &Path, above: &mut Vec<PathBuf>) -> anyhow::Result<Vec<It
             accumulated(&path, above)?
         } else {
             let text = folder.text(resource).context("accumulating resources")?;
-            let objects = manifest::parse(resource, &text)?;
+            let documents = yaml::kustomize_documents(&text)
+                .with_context(|| format!("accumulating resources from '{resource}'"))?;
+            let objects = manifest::objects(resource, documents)?;
             objects.into_iter().map(|one| Item::new(one.object)).collect()
         };
         for item in more {

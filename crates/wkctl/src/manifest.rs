@@ -13,6 +13,9 @@ use crate::kustomize;
 use crate::session::Session;
 use crate::yaml;
 
+/// What all objects have.
+const OBJECTS: &str = "every object starts with `apiVersion` and `kind`, such as `v1` and `Pod`";
+
 /// Where objects come from.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct FileArgs {
@@ -76,9 +79,9 @@ pub(crate) fn read(args: &FileArgs) -> anyhow::Result<Vec<Manifest>> {
     }
     for path in &args.files {
         if path.as_os_str() == "-" {
-            let mut input = String::new();
-            std::io::stdin().read_to_string(&mut input).context("cannot read standard input")?;
-            manifests.extend(parse("STDIN", &input)?);
+            let mut input = Vec::new();
+            std::io::stdin().read_to_end(&mut input).context("cannot read standard input")?;
+            manifests.extend(parse("STDIN", &yaml::decoded(&input))?);
             continue;
         }
         if path.to_str().is_some_and(|path| path.starts_with("http")) && !path.exists() {
@@ -89,13 +92,13 @@ pub(crate) fn read(args: &FileArgs) -> anyhow::Result<Vec<Manifest>> {
         }
         for file in files(path, args.recursive)? {
             let name = file.display().to_string();
-            let content = std::fs::read_to_string(&file).map_err(|error| {
+            let content = std::fs::read(&file).map_err(|error| {
                 hinted(
                     format!("cannot read `{name}`: {error}"),
                     "manifests are text files in YAML or JSON",
                 )
             })?;
-            manifests.extend(parse(&name, &content)?);
+            manifests.extend(parse(&name, &yaml::decoded(&content))?);
         }
     }
     if manifests.is_empty() {
@@ -133,13 +136,18 @@ fn files(path: &Path, recursive: bool) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The objects of a text, lists taken apart.
 pub(crate) fn parse(source: &str, input: &str) -> anyhow::Result<Vec<Manifest>> {
-    let mut manifests = Vec::new();
     let documents = yaml::documents(input).map_err(|error| {
         hinted(
-            format!("error parsing {source}: error converting YAML to JSON: yaml: {error}"),
+            format!("error parsing {source}: {error}"),
             "check the indentation and the quotes around that place",
         )
     })?;
+    objects(source, documents)
+}
+
+/// The objects of documents, lists taken apart.
+pub(crate) fn objects(source: &str, documents: Vec<Value>) -> anyhow::Result<Vec<Manifest>> {
+    let mut manifests = Vec::new();
     for document in documents {
         collect(source, document, &mut manifests)?;
     }
@@ -147,6 +155,8 @@ pub(crate) fn parse(source: &str, input: &str) -> anyhow::Result<Vec<Manifest>> 
 }
 
 fn collect(source: &str, object: Value, into: &mut Vec<Manifest>) -> anyhow::Result<()> {
+    yaml::check_object(&object)
+        .map_err(|error| hinted(format!("unable to decode {source:?}: {error}"), OBJECTS))?;
     let kind = text(&object, "/kind");
     if kind.ends_with("List") && object.get("items").is_some_and(Value::is_array) {
         let Value::Object(mut list) = object else { unreachable!("it has items") };
@@ -157,8 +167,8 @@ fn collect(source: &str, object: Value, into: &mut Vec<Manifest>) -> anyhow::Res
         if text(&object, &format!("/{field}")).is_empty() {
             let title = if field == "kind" { "Kind" } else { "apiVersion" };
             return Err(hinted(
-                format!("unable to decode \"{source}\": Object '{title}' is missing in '{object}'"),
-                "every object starts with `apiVersion` and `kind`, such as `v1` and `Pod`",
+                format!("unable to decode {source:?}: Object '{title}' is missing in '{object}'"),
+                OBJECTS,
             ));
         }
     }
@@ -175,6 +185,15 @@ pub(crate) async fn place(session: &Session, manifest: Manifest) -> anyhow::Resu
 pub(crate) async fn place_offline(session: &Session, manifest: Manifest) -> anyhow::Result<Placed> {
     let named = session.named_namespace().unwrap_or_default().to_owned();
     place_in(session, manifest, async || Ok(named.clone())).await
+}
+
+/// As [`place`], but without a kubeconfig it is the default namespace.
+pub(crate) async fn place_pretending(
+    session: &Session,
+    manifest: Manifest,
+) -> anyhow::Result<Placed> {
+    let namespace = async || session.namespace().await.or_else(|_| Ok("default".to_owned()));
+    place_in(session, manifest, namespace).await
 }
 
 async fn place_in(
@@ -245,9 +264,9 @@ mod tests {
         for (input, expected) in [
             ("kind: Pod\n", "Object 'apiVersion' is missing"),
             ("apiVersion: v1\n", "Object 'Kind' is missing"),
-            ("just a text", "Object 'Kind' is missing"),
+            ("just a text", "cannot unmarshal string into Go value"),
             ("a: [1\nb: 2", "error converting YAML to JSON"),
-            ("a: 1\na: 2", "duplicate"),
+            ("a: 1\n--- b\n", "invalid Yaml document separator: b"),
         ] {
             let error = parse("x.yaml", input).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("x.yaml"), "{error}");

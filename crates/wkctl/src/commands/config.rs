@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
@@ -84,10 +84,11 @@ impl Config {
                     return Err(error).with_context(|| format!("kubeconfig `{}`", path.display()));
                 }
             };
-            let document = yaml::documents(&text)
-                .with_context(|| format!("kubeconfig `{}` is malformed", path.display()))?
-                .pop();
-            files.push((path, document.unwrap_or_else(|| json!({}))));
+            let document = yaml::one(&text).map_err(|error| {
+                anyhow!("error loading config file \"{}\": {error}", path.display())
+            })?;
+            let document = if document.is_null() { json!({}) } else { document };
+            files.push((path, document));
         }
         Ok(Self { files })
     }

@@ -19,7 +19,7 @@ use super::select::Found;
 use super::writing::{DryRun, WriteArgs, field_validation, report};
 use crate::client::Call;
 use crate::error::{StatusError, all_good, hinted};
-use crate::kinds::query;
+use crate::kinds::{Resource, query};
 use crate::manifest::{self, FileArgs, Manifest};
 use crate::session::Session;
 
@@ -244,18 +244,29 @@ pub(crate) async fn create(
     creation: &Creation<'_>,
     manifest: Manifest,
 ) -> anyhow::Result<()> {
+    let (resource, object) = made(session, creation, manifest).await?;
+    report(session, creation.write, &resource, object, creation.done)
+}
+
+/// Creates one object, unless that is only pretended.
+pub(crate) async fn made(
+    session: &Session,
+    creation: &Creation<'_>,
+    manifest: Manifest,
+) -> anyhow::Result<(Resource, Value)> {
     let write = creation.write;
     let dry_run = write.dry_run()?;
-    let mut placed = if dry_run == DryRun::Client {
-        manifest::place_offline(session, manifest).await?
-    } else {
-        manifest::place(session, manifest).await?
+    let is_generated = manifest.source.is_empty();
+    let mut placed = match dry_run {
+        DryRun::Client if is_generated => manifest::place_offline(session, manifest).await?,
+        DryRun::Client => manifest::place_pretending(session, manifest).await?,
+        DryRun::No | DryRun::Server => manifest::place(session, manifest).await?,
     };
     if creation.save_config {
         note_configuration(&mut placed.object)?;
     }
     if dry_run == DryRun::Client {
-        return report(session, write, &placed.resource, placed.object, creation.done);
+        return Ok((placed.resource, placed.object));
     }
     let query = query(&[
         ("dryRun", write.dry_run_parameter()?),
@@ -272,7 +283,7 @@ pub(crate) async fn create(
         created if placed.source.is_empty() => created?,
         created => created.with_context(|| format!("error when creating \"{}\"", placed.source))?,
     };
-    report(session, write, &placed.resource, created, creation.done)
+    Ok((placed.resource, created))
 }
 
 /// A refusal with what failed before it, without what kubectl says of refusals otherwise.

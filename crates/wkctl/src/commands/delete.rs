@@ -67,6 +67,7 @@ pub(crate) async fn run(session: &Session, args: DeleteArgs) -> anyhow::Result<(
         ignore_not_found: ignore,
         pretend: args.write.dry_run()?,
         output: args.write.output.clone(),
+        quiet: false,
         wait: args.wait && args.grace_period != 0,
         timeout: timeout(&args.timeout)?,
     };
@@ -97,6 +98,8 @@ pub(crate) struct Deletion {
     ignore_not_found: bool,
     pretend: DryRun,
     output: Option<String>,
+    /// Say nothing of what is deleted.
+    pub(crate) quiet: bool,
     wait: bool,
     timeout: Duration,
 }
@@ -114,6 +117,7 @@ impl Deletion {
             ignore_not_found: true,
             pretend: DryRun::No,
             output: None,
+            quiet: false,
             wait: true,
             timeout: self::timeout(timeout)?,
         })
@@ -213,6 +217,7 @@ async fn delete(
     };
     let suffix = deletion.pretend.suffix();
     match deletion.output.as_deref() {
+        _ if deletion.quiet => {}
         None => session.console.line(format!("{what} {:?} {done}{from}{suffix}", object.name))?,
         Some("name") => session.console.line(object.named())?,
         Some(other) => bail!("unexpected -o output mode: {other}. We only support '-o name'"),

@@ -77,7 +77,7 @@ pub(crate) async fn run(session: &Session, args: DescribeArgs) -> anyhow::Result
             select::nothing_found(session, true).await?;
         }
     }
-    let with_events = args.show_events.unwrap_or(objects.len() == 1 || !ends.is_empty());
+    let with_events = args.show_events.unwrap_or(objects.len() == 1 && ends.is_empty());
     for (index, object) in objects.iter().enumerate() {
         if index > 0 && ends.is_empty() {
             session.console.print("\n\n")?;

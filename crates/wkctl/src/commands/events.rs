@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -38,6 +38,11 @@ pub(crate) struct EventsArgs {
 }
 
 pub(crate) async fn run(session: &Session, args: EventsArgs) -> anyhow::Result<()> {
+    let is_known =
+        |kind: &String| ["Normal", "Warning"].iter().any(|known| known.eq_ignore_ascii_case(kind));
+    if !args.types.iter().all(is_known) {
+        bail!("valid --types are Normal or Warning");
+    }
     let events = built_in("events").context("events are built in")?;
     let fields = match &args.about {
         None => None,

@@ -5,10 +5,13 @@ use std::time::Duration;
 use anyhow::bail;
 use serde_json::Value;
 
+use super::following::Following;
+use super::select::Found;
 use super::streams::{self, Asked, Local, terminal};
+use crate::client::Call;
 use crate::duration;
-use crate::error::hinted;
-use crate::kinds::text;
+use crate::error::{StatusError, hinted};
+use crate::kinds::{query, text};
 use crate::manifest::{self, FileArgs};
 use crate::session::Session;
 
@@ -90,8 +93,9 @@ pub(crate) async fn exec(session: &Session, args: ExecArgs) -> anyhow::Result<()
         container: text(&container, "/name"),
         command: &args.command,
     };
-    let tty = args.talk.terminal(session, args.talk.tty);
-    args.talk.run(session, &asked, tty).await
+    let talk = args.talk.talk();
+    let tty = talk.terminal(session, talk.tty);
+    talk.run(session, &asked, tty).await
 }
 
 pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Result<()> {
@@ -102,7 +106,12 @@ pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Resul
     streams::check_alive(&pod, "attach to")?;
     let talk = &args.talk;
     let container = streams::container(session, &pod, talk.container.as_deref(), talk.quiet)?;
-    let name = text(&container, "/name");
+    attach_to(session, &pod, text(&container, "/name"), talk.talk()).await
+}
+
+/// Connects with the program of a container that runs.
+async fn attach_to(session: &Session, pod: &Found, name: &str, talk: Talk) -> anyhow::Result<()> {
+    let container = streams::container(session, pod, Some(name), talk.quiet)?;
     let has_tty = container.get("tty").and_then(Value::as_bool) == Some(true);
     if talk.tty && !has_tty && !talk.quiet {
         let message = format!("Unable to use a TTY - container {name} did not allocate one");
@@ -110,10 +119,14 @@ pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Resul
     }
     // A program with a terminal has one output, whoever attaches.
     let tty = has_tty && talk.terminal(session, talk.stdin && terminal::is_present());
-    if tty && !talk.quiet {
+    if !talk.quiet {
+        session.console.note(
+            "All commands and output from this session will be recorded in container logs, \
+             including credentials and sensitive information passed through the command prompt.",
+        );
         session.console.note("If you don't see a command prompt, try pressing enter.");
     }
-    let asked = Asked { pod: &pod, subresource: "attach", container: name, command: &[] };
+    let asked = Asked { pod, subresource: "attach", container: name, command: &[] };
     talk.run(session, &asked, tty).await?;
     if tty && !talk.quiet && text(&pod.object, "/spec/restartPolicy") == "Always" {
         let pod = &pod.name;
@@ -125,6 +138,69 @@ pub(crate) async fn attach(session: &Session, args: AttachArgs) -> anyhow::Resul
     Ok(())
 }
 
+/// Attaches to a container once it runs. What cannot be attached to, because it has ended, has its log
+/// printed instead.
+pub(super) async fn attend(
+    session: &Session,
+    pod: &Found,
+    container: &str,
+    talk: Talk,
+) -> anyhow::Result<()> {
+    let Some(running) = started(session, pod, container).await? else {
+        return print_log(session, pod, container).await;
+    };
+    let attached = attach_to(session, &running, container, talk).await;
+    let refused = match &attached {
+        Err(error) => error.downcast_ref::<StatusError>(),
+        Ok(()) => None,
+    };
+    let Some(refused) = refused else { return attached };
+    let why = refused.message.trim_start_matches("Internal error occurred: ");
+    session.console.note(format!(
+        "warning: couldn't attach to pod/{}, falling back to streaming logs: {why}",
+        pod.name
+    ));
+    print_log(session, pod, container).await
+}
+
+async fn print_log(session: &Session, pod: &Found, container: &str) -> anyhow::Result<()> {
+    let query = query(&[("container", Some(container))]);
+    let call = Call::get(format!("{}/log{query}", pod.path())).accept("*/*");
+    Ok(session.console.print(session.client().await?.bytes(call).await?)?)
+}
+
+/// Waits until a container runs, and gives its pod as it is then; `None` for one that has ended.
+pub(super) async fn started(
+    session: &Session,
+    pod: &Found,
+    container: &str,
+) -> anyhow::Result<Option<Found>> {
+    let (mut following, mut now) = Following::start(session, pod).await?;
+    while let Some(object) = now {
+        let found = Found::of(&pod.resource, object);
+        let status = container_status(&found.object, container);
+        if status.pointer("/state/running").is_some() {
+            return Ok(Some(found));
+        }
+        if status.pointer("/state/terminated").is_some() {
+            return Ok(None);
+        }
+        let why = text(status, "/state/waiting/message");
+        if !why.is_empty() {
+            session.console.warn(&format!("container {container}: {why}"));
+        }
+        now = following.next().await?;
+    }
+    bail!("pods \"{}\" not found", pod.name)
+}
+
+/// What a pod's status says about a container; `null` if it says nothing.
+pub(super) fn container_status<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    let sorts = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+    let all = sorts.iter().filter_map(|sort| pod["status"][*sort].as_array()).flatten();
+    all.into_iter().find(|one| text(one, "/name") == name).unwrap_or(&Value::Null)
+}
+
 impl TalkArgs {
     fn patience(&self) -> anyhow::Result<Duration> {
         let patience = duration::parse(&self.pod_running_timeout)?;
@@ -134,8 +210,22 @@ impl TalkArgs {
         Ok(patience)
     }
 
+    fn talk(&self) -> Talk {
+        Talk { stdin: self.stdin, tty: self.tty, quiet: self.quiet }
+    }
+}
+
+/// How to talk to a program.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Talk {
+    pub(super) stdin: bool,
+    pub(super) tty: bool,
+    pub(super) quiet: bool,
+}
+
+impl Talk {
     /// Whether there is a terminal to use, if one is wanted.
-    fn terminal(&self, session: &Session, wanted: bool) -> bool {
+    fn terminal(self, session: &Session, wanted: bool) -> bool {
         if wanted && self.stdin && !terminal::is_present() {
             let message = "Unable to use a TTY - input is not a terminal or the right kind of file";
             if !self.quiet {
@@ -145,7 +235,7 @@ impl TalkArgs {
         wanted && self.stdin && terminal::is_present()
     }
 
-    async fn run(&self, session: &Session, asked: &Asked<'_>, tty: bool) -> anyhow::Result<()> {
+    async fn run(self, session: &Session, asked: &Asked<'_>, tty: bool) -> anyhow::Result<()> {
         let local = Local {
             stdin: if self.stdin { Some(terminal::Stdin::open()?) } else { None },
             stdout: Some(tokio::io::stdout()),

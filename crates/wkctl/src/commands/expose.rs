@@ -200,8 +200,7 @@ impl ExposeArgs {
 
     fn overridden(&self, service: Value) -> anyhow::Result<Value> {
         let Some(overrides) = &self.overrides else { return Ok(service) };
-        let mut patches = yaml::documents(overrides).context("malformed --overrides")?;
-        let patch = patches.pop().unwrap_or_default();
+        let patch = yaml::one(overrides).context("malformed --overrides")?;
         Ok(match self.override_type.as_str() {
             "merge" => merge::apply(service, patch)?,
             "json" => json_patch::apply(service, patch)?,

@@ -102,6 +102,9 @@ struct Wanted {
 
 impl Get<'_> {
     async fn run(mut self) -> anyhow::Result<()> {
+        if self.args.output_watch_events && !self.args.watch && !self.args.watch_only {
+            bail!("--output-watch-events option can only be used with --watch or --watch-only");
+        }
         self.targets = self.wanted().await?;
         if self.args.watch || self.args.watch_only {
             self.watch().await
@@ -188,7 +191,7 @@ impl Get<'_> {
             if let Some(path) = &self.sort {
                 sort::sort(rows, path, |row| row.get("object").unwrap_or(&Value::Null));
             }
-            if printed {
+            if printed && !self.args.no_headers {
                 console.line("")?;
             }
             printed = true;

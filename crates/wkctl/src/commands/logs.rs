@@ -1,6 +1,6 @@
 //! `logs`: what containers have written, once or as they write it.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::select::{self, Found, SelectArgs};
 use super::streams;
 use crate::client::Call;
 use crate::duration;
-use crate::error::{all_good, hinted};
+use crate::error::{StatusError, all_good, hinted};
 use crate::kinds::{built_in, query, text};
 use crate::session::Session;
 use crate::target::{Target, targets};
@@ -133,7 +133,16 @@ impl LogsArgs {
                 let container = container.unwrap_or_default().to_owned();
                 return Ok(vec![Source { pod, container }]);
             }
-            let pod = select::one(session, &pods, &namespace, word).await?;
+            let pod = select::one(session, &pods, &namespace, word).await.map_err(|error| {
+                match error.downcast_ref::<StatusError>() {
+                    Some(status) if status.is_not_found() => anyhow!(
+                        "error from server ({}): {} in namespace {namespace:?}",
+                        status.reason,
+                        status.message
+                    ),
+                    _ => error,
+                }
+            })?;
             return self.of_pod(session, pod, container);
         };
         let found = targets(session, std::slice::from_ref(word)).await?;
@@ -200,7 +209,7 @@ impl LogsArgs {
             .filter(|name| all.iter().any(|known| known == name));
         let chosen = annotation.or(main.first().map(String::as_str)).unwrap_or_default().to_owned();
         if all.len() > 1 && annotation.is_none() {
-            let list = all.join(", ");
+            let list = streams::container_names(&pod.object).join(", ");
             session.console.note(format!("Defaulted container \"{chosen}\" out of: {list}"));
         }
         Ok(vec![Source { container: chosen, pod }])

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
 use super::select::{self, SelectArgs};
@@ -45,8 +45,7 @@ pub(crate) async fn run(session: &Session, args: PatchArgs) -> anyhow::Result<()
             .with_context(|| format!("unable to read patch file `{}`", path.display()))?,
         _ => bail!("must specify --patch or --patch-file containing the contents of the patch"),
     };
-    let mut patches = yaml::documents(&text).context("unable to parse the patch")?;
-    let patch = if patches.is_empty() { Value::Null } else { patches.swap_remove(0) };
+    let patch = yaml::one(&text).map_err(|error| anyhow!("unable to parse {text:?}: {error}"))?;
     let content_type = match args.kind.as_str() {
         "strategic" => "application/strategic-merge-patch+json",
         "merge" => "application/merge-patch+json",

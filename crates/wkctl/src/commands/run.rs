@@ -1,10 +1,16 @@
 //! `run`: one pod with one container.
 
+mod attached;
+
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::create::{Creation, create, named};
-use super::writing::WriteArgs;
+use self::attached::{Visit, visit};
+use super::create::{Creation, create, made, named};
+use super::exec::Talk;
+use super::select::Found;
+use super::writing::{DryRun, WriteArgs};
+use crate::duration;
 use crate::error::hinted;
 use crate::manifest::Manifest;
 use crate::session::Session;
@@ -41,6 +47,14 @@ pub(crate) struct RunArgs {
     /// Note the configuration, so that `apply` can be used later
     #[arg(long)]
     save_config: bool,
+    /// Let the container do everything
+    #[arg(long)]
+    privileged: bool,
+    /// Make a service for the port, too
+    #[arg(long)]
+    expose: bool,
+    #[command(flatten)]
+    visit: VisitArgs,
     #[command(flatten)]
     write: WriteArgs,
     /// Arguments of the container
@@ -48,8 +62,55 @@ pub(crate) struct RunArgs {
     arguments: Vec<String>,
 }
 
+/// Who stays to talk to the program.
+#[derive(Clone, Debug, clap::Args)]
+struct VisitArgs {
+    /// Attach to the container when it runs; `--stdin` and `--tty` do that too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    attach: Option<bool>,
+    /// Pass standard input on
+    #[arg(short = 'i', long)]
+    stdin: bool,
+    /// Standard input is a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// The program's input stays open when nobody is attached any more
+    #[arg(long)]
+    leave_stdin_open: bool,
+    /// Delete the pod afterwards
+    #[arg(long)]
+    rm: bool,
+    /// Print only what the program prints
+    #[arg(short, long)]
+    quiet: bool,
+    /// How long the pod may take to run, such as `1m`
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pod_running_timeout: String,
+}
+
+impl VisitArgs {
+    fn is_wanted(&self) -> bool {
+        self.attach.unwrap_or(self.stdin || self.tty)
+    }
+
+    fn visit(&self) -> anyhow::Result<Visit> {
+        let patience = duration::parse(&self.pod_running_timeout)?;
+        if patience.is_zero() {
+            bail!("--pod-running-timeout must be higher than zero");
+        }
+        Ok(Visit {
+            talk: Talk { stdin: self.stdin, tty: self.tty, quiet: self.quiet },
+            patience,
+            remove: self.rm,
+            leave_open: self.leave_stdin_open,
+        })
+    }
+}
+
 pub(crate) async fn run(session: &Session, args: RunArgs) -> anyhow::Result<()> {
-    let manifest = Manifest { source: String::new(), object: args.pod()? };
+    let manifest = |object| Manifest { source: String::new(), object };
+    let pod = args.pod()?;
     let creation = Creation {
         write: &args.write,
         validate: "strict",
@@ -58,7 +119,20 @@ pub(crate) async fn run(session: &Session, args: RunArgs) -> anyhow::Result<()> 
         failed: "",
         done: "created",
     };
-    create(session, &creation, manifest).await
+    let service = if args.expose { Some(args.service(&pod)?) } else { None };
+    if !args.visit.is_wanted() {
+        create(session, &creation, manifest(pod)).await?;
+        return match service {
+            Some(service) => create(session, &creation, manifest(service)).await,
+            None => Ok(()),
+        };
+    }
+    let (resource, object) = made(session, &creation, manifest(pod)).await?;
+    if let Some(service) = service {
+        create(session, &creation, manifest(service)).await?;
+    }
+    session.console.flush()?;
+    visit(session, &Found::of(&resource, object), args.visit.visit()?).await
 }
 
 /// `a=b` as a pair.
@@ -78,8 +152,24 @@ impl RunArgs {
                 format!("such as `wkctl run {} --image=localhost:5000/hello:v1`", self.name),
             ));
         };
+        let talk = &self.visit;
+        if talk.tty && !talk.stdin {
+            bail!("-i/--stdin is required for containers with -t/--tty=true");
+        }
+        if self.expose && self.port.is_none() {
+            bail!("--port must be set when exposing a service");
+        }
+        if talk.is_wanted() && self.write.dry_run()? != DryRun::No {
+            bail!(
+                "--dry-run=[server|client] can't be used with attached containers options \
+                 (--attach, --stdin, or --tty)"
+            );
+        }
         if !["Always", "OnFailure", "Never"].contains(&self.restart.as_str()) {
             bail!("invalid restart policy: {}, must be Always, OnFailure or Never", self.restart);
+        }
+        if talk.rm && !talk.is_wanted() {
+            bail!("--rm should only be used for attached containers");
         }
         let mut container = json!({"name": self.name, "image": image, "resources": {}});
         if let Some(policy) = &self.image_pull_policy {
@@ -87,6 +177,18 @@ impl RunArgs {
         }
         if let Some(port) = self.port {
             container["ports"] = json!([{"containerPort": port}]);
+        }
+        if talk.stdin {
+            container["stdin"] = json!(true);
+            if !talk.leave_stdin_open {
+                container["stdinOnce"] = json!(true);
+            }
+        }
+        if talk.tty {
+            container["tty"] = json!(true);
+        }
+        if self.privileged {
+            container["securityContext"] = json!({"privileged": true});
         }
         let env = pairs(&self.env, "env")?;
         if !env.is_empty() {
@@ -112,6 +214,18 @@ impl RunArgs {
         });
         pod["status"] = json!({});
         Ok(pod)
+    }
+
+    /// A service for the pod's port.
+    fn service(&self, pod: &Value) -> anyhow::Result<Value> {
+        let port = self.port.context("--port must be set when exposing a service")?;
+        let mut service = named("Service", &self.name);
+        service["spec"] = json!({
+            "ports": [{"port": port, "protocol": "TCP", "targetPort": port}],
+            "selector": pod["metadata"]["labels"],
+        });
+        service["status"] = json!({"loadBalancer": {}});
+        Ok(service)
     }
 }
 
@@ -154,5 +268,14 @@ mod tests {
         check("web", Err("--image is required"));
         check("web --image a --restart=Often", Err("invalid restart policy"));
         check("web --image a --env=A", Err("invalid env"));
+        check(
+            "web --image a -it --rm",
+            Ok(json!([{"name": "web", "image": "a", "resources": {}, "stdin": true,
+                "stdinOnce": true, "tty": true}])),
+        );
+        check("web --image a -t", Err("-i/--stdin is required"));
+        check("web --image a --rm", Err("--rm should only be used"));
+        check("web --image a --expose", Err("--port must be set"));
+        check("web --image a -i --dry-run=client", Err("--dry-run=[server|client] can't be used"));
     }
 }

@@ -132,11 +132,22 @@ pub(super) fn container(
     }
     let first = main.first().copied().with_context(|| format!("pod {} is empty", pod.name))?;
     if all.len() > 1 && !quiet {
-        let names: Vec<&str> = all.iter().map(|one| text(one, "/name")).collect();
-        let (name, list) = (text(first, "/name"), names.join(", "));
+        let name = text(first, "/name");
+        let list = container_names(&pod.object).join(", ");
         session.console.note(format!("Defaulted container \"{name}\" out of: {list}"));
     }
     Ok(first.clone())
+}
+
+/// The names of all containers of a pod, with what they are.
+pub(super) fn container_names(pod: &Value) -> Vec<String> {
+    let sorts =
+        [("containers", ""), ("initContainers", " (init)"), ("ephemeralContainers", " (ephem)")];
+    let of = |(sort, what): (&str, &'static str)| -> Vec<String> {
+        let all = pod["spec"][sort].as_array().into_iter().flatten();
+        all.map(|one| format!("{}{what}", text(one, "/name"))).collect()
+    };
+    sorts.into_iter().flat_map(of).collect()
 }
 
 /// Refuses a pod that has run its course.

@@ -205,8 +205,10 @@ impl Folder {
 
 impl Kustomization {
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let mut documents = yaml::documents(text)?.into_iter();
-        let Some(document) = documents.next() else { bail!("kustomization.yaml is empty") };
+        let document = yaml::one(text)?;
+        if document.is_null() {
+            bail!("kustomization.yaml is empty");
+        }
         if let Some(field) = UNSUPPORTED.iter().find(|field| document.get(field).is_some()) {
             return Err(hinted(
                 format!("the field `{field}` of kustomization.yaml is not supported"),

@@ -18,7 +18,7 @@ pub(super) fn apply(folder: &Folder, patch: &Patch, items: &mut Vec<Item>) -> an
         ("", text) => text.to_owned(),
         _ => bail!("patch and path can't be set at the same time"),
     };
-    let documents = yaml::documents(&text).context("unable to parse a patch")?;
+    let documents = yaml::kustomize_documents(&text).context("unable to parse a patch")?;
     for document in documents {
         if document.is_array() {
             let Some(target) = &patch.target else {

@@ -19,25 +19,15 @@ pub(super) fn anything(out: &mut Text, object: &Value) {
         out.pair(0, "Namespace:", "");
     }
     metadata(out, object);
-    out.pair(0, "API Version:", text(object, "/apiVersion"));
-    out.pair(0, "Kind:", text(object, "/kind"));
-    out.line(0, "Metadata:");
-    let own = object.get("metadata").and_then(Value::as_object);
-    fields(out, 1, own.into_iter().flatten(), &SKIPPED);
-    let rest = object.as_object().into_iter().flatten();
-    fields(out, 0, rest, &["apiVersion", "kind", "metadata"]);
+    let mut rest = object.clone();
+    if let Some(own) = rest.get_mut("metadata").and_then(Value::as_object_mut) {
+        own.retain(|name, _| !SKIPPED.contains(&name.as_str()));
+    }
+    fields(out, 0, rest.as_object().into_iter().flatten());
 }
 
-fn fields<'a>(
-    out: &mut Text,
-    level: usize,
-    all: impl Iterator<Item = (&'a String, &'a Value)>,
-    skipped: &[&str],
-) {
-    let mut all: Vec<(String, &Value)> = all
-        .filter(|(name, _)| !skipped.contains(&name.as_str()))
-        .map(|(name, value)| (in_words(name), value))
-        .collect();
+fn fields<'a>(out: &mut Text, level: usize, all: impl Iterator<Item = (&'a String, &'a Value)>) {
+    let mut all: Vec<(String, &Value)> = all.map(|(name, value)| (in_words(name), value)).collect();
     all.sort_by(|(left, _), (right, _)| left.cmp(right));
     for (name, value) in all {
         field(out, level, &name, value);
@@ -49,13 +39,13 @@ fn field(out: &mut Text, level: usize, title: &str, value: &Value) {
     match value {
         Value::Object(own) => {
             out.line(level, title);
-            fields(out, level + 1, own.iter(), &[]);
+            fields(out, level + 1, own.iter());
         }
         Value::Array(items) => {
             out.line(level, title);
             for item in items {
                 match item {
-                    Value::Object(own) => fields(out, level + 1, own.iter(), &[]),
+                    Value::Object(own) => fields(out, level + 1, own.iter()),
                     other => out.line(level + 1, plain(other)),
                 }
             }

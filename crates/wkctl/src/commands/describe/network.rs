@@ -246,7 +246,12 @@ fn policy_rule(out: &mut Text, rule: &Value, peers: &str, word: &str, whom: &str
     for port in items(rule, "/ports") {
         let protocol = or(text(port, "/protocol"), "TCP");
         let number = value(port, "/port");
-        out.line(2, format!("To Port: {}/{protocol}", or(&number, "<any>")));
+        match value(port, "/endPort") {
+            last if last.is_empty() => {
+                out.line(2, format!("To Port: {}/{protocol}", or(&number, "<any>")));
+            }
+            last => out.line(2, format!("To Port Range: {number}-{last}/{protocol}")),
+        }
     }
     let list: Vec<&Value> = items(rule, &format!("/{peers}")).collect();
     if list.is_empty() {

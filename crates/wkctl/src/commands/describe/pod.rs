@@ -42,7 +42,8 @@ pub(super) fn describe(out: &mut Text, pod: &Value) {
     out.pair_if(0, "NominatedNodeName:", text(pod, "/status/nominatedNodeName"));
     let spec = pod.get("spec").unwrap_or(&Value::Null);
     if let Some(resources) = spec.get("resources") {
-        template::resources(out, 0, Some(resources));
+        out.line(0, "Resources:");
+        template::resources(out, 1, Some(resources));
     }
     let place = Place { margin: "", name: "  ", pod: Some(pod) };
     for (title, field, status) in [

@@ -43,7 +43,11 @@ pub(super) fn claim(out: &mut Text, object: &Value, related: &Related) {
     metadata(out, object);
     out.pair(0, "Finalizers:", finalizers(object));
     let bound = !volume.is_empty();
-    let capacity = if bound { value(object, "/status/capacity/storage") } else { String::new() };
+    let capacity = match value(object, "/status/capacity/storage") {
+        _ if !bound => String::new(),
+        unknown if unknown.is_empty() => "0".to_owned(),
+        capacity => capacity,
+    };
     out.pair(0, "Capacity:", capacity);
     let shown = if bound { modes(object, "/status/accessModes") } else { String::new() };
     out.pair(0, "Access Modes:", shown);

@@ -260,15 +260,12 @@ fn environment(out: &mut Text, spec: &Value, pod: Option<&Value>) {
     }
 }
 
-/// What a reference to a field of a pod resolves to, where that is known beforehand.
+/// What a reference to a field of a pod resolves to, where that is known beforehand. Single labels and
+/// annotations are not looked up.
 fn field_of(pod: &Value, path: &str) -> String {
-    let Some(rest) = path.strip_prefix("metadata.") else { return String::new() };
-    match rest.split_once("['").map(|(map, key)| (map, key.trim_end_matches("']"))) {
-        Some((map, key)) => {
-            let map = pod.pointer(&format!("/metadata/{map}"));
-            map.and_then(|map| map.get(key)).map_or(String::new(), plain)
-        }
-        None => value(pod, &format!("/metadata/{rest}")),
+    match path.strip_prefix("metadata.") {
+        Some(rest) if !rest.contains('[') => value(pod, &format!("/metadata/{rest}")),
+        _ => String::new(),
     }
 }
 
