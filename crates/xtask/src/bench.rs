@@ -34,7 +34,7 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
     let guests = ["hello-http", "testguest"].map(str::to_owned);
     examples::build(project, &guests, Toolchain::Auto, false)?;
     let programs = dist::build(project)?;
-    let all = ["main_job", "api", "workloads"].map(str::to_owned);
+    let all = ["main_job", "api", "workloads", "neighbours"].map(str::to_owned);
     for name in if names.is_empty() { &all } else { names } {
         say(&format!("bench: {name}"));
         shell::run(

@@ -8,6 +8,7 @@ mod c;
 mod component;
 mod fingerprint;
 mod javascript;
+mod linux;
 mod python;
 mod recipe;
 mod rust;
@@ -20,12 +21,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Error, Result, bail};
 
 use self::fingerprint::Fingerprint;
-use self::recipe::Recipe;
+use self::recipe::{Example, Recipe};
 pub(crate) use self::toolchain::{Toolchain, has_wasm_targets};
 use crate::project::Project;
 use crate::shell::say;
 
-/// Builds the examples called `names`, or all, into `target/wasm-examples/NAME.wasm`.
+/// Builds the examples called `names`, or all, into `target/wasm-examples/NAME.wasm`; those that are
+/// programs for Linux, too, also into `target/wasm-examples/NAME`.
 ///
 /// # Errors
 /// A name is unknown, or some example could not be built: the error tells about each of them.
@@ -42,7 +44,7 @@ pub(crate) fn build(
     let mut other = Vec::new();
     for example in examples {
         let fingerprint = Fingerprint::of(&example, &project.examples())?;
-        let output = Output::new(project, &example.name);
+        let output = Output::new(project, &example);
         if !force && output.is_made_of(&fingerprint) {
             say(&format!("{}: up to date", example.name));
             continue;
@@ -64,7 +66,11 @@ pub(crate) fn build(
             continue;
         }
         for (form, (example, fingerprint, output)) in group {
-            let made = rust::assemble(project, target, &example.name, form)
+            let made = output
+                .linux
+                .as_ref()
+                .map_or(Ok(()), |program| linux::build(project, &example.name, program))
+                .and_then(|()| rust::assemble(project, target, &example.name, form))
                 .and_then(|bytes| output.write(&bytes, &fingerprint));
             failures.extend(made.err().map(|error| (example.name, error)));
         }
@@ -95,20 +101,24 @@ fn report(failures: &[(String, Error)]) -> Result<()> {
 /// The finished program, and beside it the fingerprint of what it was made of.
 struct Output {
     wasm: PathBuf,
+    /// The same as a program for Linux, if it is one.
+    linux: Option<PathBuf>,
     fingerprint: PathBuf,
 }
 
 impl Output {
-    fn new(project: &Project, name: &str) -> Self {
-        let folder = project.built_examples();
+    fn new(project: &Project, example: &Example) -> Self {
+        let (folder, name) = (project.built_examples(), &example.name);
         Self {
             wasm: folder.join(format!("{name}.wasm")),
+            linux: example.linux.then(|| folder.join(name)),
             fingerprint: folder.join(format!(".{name}.fingerprint")),
         }
     }
 
     fn is_made_of(&self, fingerprint: &Fingerprint) -> bool {
         self.wasm.is_file()
+            && self.linux.as_ref().is_none_or(|program| program.is_file())
             && fs::read_to_string(&self.fingerprint).is_ok_and(|last| last == fingerprint.text())
     }
 

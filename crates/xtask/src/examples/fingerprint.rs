@@ -91,8 +91,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("main.c");
         fs::write(&source, "int main;").unwrap();
-        let example =
-            Example { name: "c".to_owned(), folder: folder.path().to_owned(), recipe: Recipe::C };
+        let example = Example {
+            name: "c".to_owned(),
+            folder: folder.path().to_owned(),
+            recipe: Recipe::C,
+            linux: false,
+        };
         let fingerprint = || Fingerprint::of(&example, folder.path()).unwrap();
 
         let first = fingerprint();

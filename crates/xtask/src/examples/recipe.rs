@@ -18,6 +18,8 @@ pub(crate) struct Example {
     pub(crate) folder: PathBuf,
     /// How to build it.
     pub(crate) recipe: Recipe,
+    /// Whether the same source is also built as a program for Linux (`linux = true` beside the form).
+    pub(crate) linux: bool,
 }
 
 /// How a folder becomes a program.
@@ -69,9 +71,10 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<Example>> {
         if !path.is_dir() || name.starts_with('.') || name == "target" {
             continue;
         }
-        let recipe = recipe(&path, forms.get(&name).copied())
+        let (form, linux) = forms.get(&name).copied().unzip();
+        let recipe = recipe(&path, form)
             .with_context(|| format!("`{}` is not an example", path.display()))?;
-        examples.push(Example { name, folder: path, recipe });
+        examples.push(Example { name, folder: path, recipe, linux: linux.unwrap_or(false) });
     }
     examples.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(examples)
@@ -111,14 +114,16 @@ fn cargo_metadata(folder: &Path) -> Result<Value> {
     serde_json::from_str(&text).context("`cargo metadata` answers in JSON")
 }
 
-/// The form of each Rust package, by name.
-fn forms(metadata: &Value) -> BTreeMap<String, Form> {
+/// The form of each Rust package, and whether it is a program for Linux, too; by name.
+fn forms(metadata: &Value) -> BTreeMap<String, (Form, bool)> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     packages
         .iter()
         .filter_map(|package| {
-            let form = Form::parse(package["metadata"]["example"]["form"].as_str()?)?;
-            Some((package["name"].as_str()?.to_owned(), form))
+            let example = &package["metadata"]["example"];
+            let form = Form::parse(example["form"].as_str()?)?;
+            let linux = example["linux"].as_bool().unwrap_or(false);
+            Some((package["name"].as_str()?.to_owned(), (form, linux)))
         })
         .collect()
 }
@@ -130,17 +135,27 @@ mod tests {
     use super::*;
 
     fn example(name: &str) -> Example {
-        Example { name: name.to_owned(), folder: PathBuf::from(name), recipe: Recipe::C }
+        Example {
+            name: name.to_owned(),
+            folder: PathBuf::from(name),
+            recipe: Recipe::C,
+            linux: false,
+        }
     }
 
     #[test]
     fn the_form_of_a_package_is_in_its_metadata() {
         let metadata = json!({"packages": [
             {"name": "web", "metadata": {"example": {"form": "library"}}},
+            {"name": "twice", "metadata": {"example": {"form": "command", "linux": true}}},
             {"name": "odd", "metadata": {"example": {"form": "cheese"}}},
             {"name": "none", "metadata": null},
         ]});
-        assert_eq!(forms(&metadata), BTreeMap::from([("web".to_owned(), Form::Library)]));
+        let expected = [
+            ("twice".to_owned(), (Form::Command, true)),
+            ("web".to_owned(), (Form::Library, false)),
+        ];
+        assert_eq!(forms(&metadata), BTreeMap::from(expected));
     }
 
     #[test]

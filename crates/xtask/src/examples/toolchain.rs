@@ -153,12 +153,17 @@ impl Debian {
     }
 }
 
+/// What programs of this machine are compiled for.
+pub(crate) fn host() -> Result<String> {
+    let version = read(Command::new("rustc").args(["--version", "--verbose"]))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("`rustc --version --verbose` names no host")
+}
+
 /// The linker that comes with every toolchain of rustup.
 fn rust_lld() -> Result<PathBuf> {
     let sysroot = read(Command::new("rustc").arg("--print=sysroot"))?;
-    let version = read(Command::new("rustc").args(["--version", "--verbose"]))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("`rustc --version --verbose` names no host")?;
+    let host = host()?;
     let linker = Path::new(sysroot.trim()).join("lib/rustlib").join(host).join("bin/rust-lld");
     if !linker.is_file() {
         bail!("there is no `{}`; Rust by rustup has it", linker.display());
