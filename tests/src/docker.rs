@@ -7,11 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::{Answer, Daemon, eventually};
+use crate::{Answer, Daemon, LinuxImage, eventually};
 
 /// A running `dockerd`; everything in it ends with it.
 #[derive(Debug)]
@@ -138,10 +136,7 @@ fn ip(arguments: &[&str]) -> Answer {
 
 /// A Linux image of Debian's static busybox, as an OCI layout.
 #[derive(Debug)]
-pub struct BusyboxImage {
-    folder: TempDir,
-    digest: String,
-}
+pub struct BusyboxImage(LinuxImage);
 
 impl BusyboxImage {
     /// Makes the image; `config` is the `config` of its configuration.
@@ -149,49 +144,17 @@ impl BusyboxImage {
     /// # Panics
     /// If busybox is not installed or the folder cannot be written.
     pub fn make(config: &serde_json::Value) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let layer = layer().expect("a layer can be made in memory");
-        let layer_digest = put(folder.path(), &layer);
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let config = json!({
-            "architecture": arch, "os": "linux", "config": config,
-            "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
-        })
-        .to_string();
-        let media_type = "application/vnd.oci.image.manifest.v1+json";
-        let manifest = json!({
-            "schemaVersion": 2, "mediaType": media_type,
-            "config": {
-                "mediaType": "application/vnd.oci.image.config.v1+json",
-                "digest": put(folder.path(), config.as_bytes()), "size": config.len(),
-            },
-            "layers": [{
-                "mediaType": "application/vnd.oci.image.layer.v1.tar",
-                "digest": layer_digest, "size": layer.len(),
-            }],
-        })
-        .to_string();
-        let digest = put(folder.path(), manifest.as_bytes());
-        let index = json!({"schemaVersion": 2, "manifests": [{
-            "mediaType": media_type, "digest": digest, "size": manifest.len(),
-            "annotations": {"org.opencontainers.image.ref.name": "v1"},
-        }]});
-        let write = |name: &str, text: String| {
-            fs::write(folder.path().join(name), text).expect("the folder can be written");
-        };
-        write("index.json", index.to_string());
-        write("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#.to_owned());
-        Self { folder, digest }
+        Self(LinuxImage::of_layer(&layer().expect("a layer can be made in memory"), config))
     }
 
     /// The layout's folder.
     pub fn layout(&self) -> &Path {
-        self.folder.path()
+        self.0.layout()
     }
 
     /// The digest of the manifest.
     pub fn digest(&self) -> &str {
-        &self.digest
+        self.0.digest()
     }
 
     /// Pushes it to `registry` as `tests/NAME:1` and returns the reference for pods.
@@ -199,14 +162,7 @@ impl BusyboxImage {
     /// # Panics
     /// If `skopeo` fails.
     pub fn push(&self, registry: &str, name: &str) -> String {
-        let reference = format!("{registry}/tests/{name}:1");
-        let mut command = Command::new("skopeo");
-        command.args(["--insecure-policy", "copy", "--preserve-digests"]);
-        command.arg("--dest-tls-verify=false");
-        command.arg(format!("oci:{}:v1", self.folder.path().display()));
-        command.arg(format!("docker://{reference}"));
-        Answer::run(command).ok();
-        reference
+        self.0.push(registry, name)
     }
 }
 
@@ -239,13 +195,4 @@ fn layer() -> std::io::Result<Vec<u8>> {
     header.set_size(0);
     archive.append_data(&mut header, "tmp", std::io::empty())?;
     archive.into_inner()
-}
-
-/// Puts a blob into a layout and returns its digest.
-fn put(layout: &Path, bytes: &[u8]) -> String {
-    let hex = format!("{:x}", Sha256::digest(bytes));
-    let blobs = layout.join("blobs/sha256");
-    fs::create_dir_all(&blobs).expect("the folder can be written");
-    fs::write(blobs.join(&hex), bytes).expect("the folder can be written");
-    format!("sha256:{hex}")
 }
