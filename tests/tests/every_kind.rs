@@ -248,6 +248,14 @@ impl Walk {
 
     async fn status(&self) {
         let (client, what) = (&self.client, format!("status of {}", self.plural));
+        // Nothing of the status is written elsewhere.
+        let put = self.put(&self.named, &what, |new| {
+            new["metadata"]["labels"]["without"] = "status".into();
+            new["status"] = json!({});
+        });
+        let (before, after) = put.await;
+        assert_eq!(after["metadata"]["labels"]["without"], "status", "{what}");
+        assert_eq!(after["status"], before["status"], "{what}");
         let path = format!("{}/status", self.named);
         let one = ask("GET", &path).of(client).await.ok(&what);
         assert_eq!(one["kind"], self.object["kind"], "{what}");
@@ -264,6 +272,7 @@ impl Walk {
         assert_eq!(patched["spec"], one["spec"], "{what}");
         assert_eq!(patched["metadata"]["generation"], one["metadata"]["generation"], "{what}");
         assert!(holds(&patched["status"], &wanted), "{what}: {wanted} in {}", patched["status"]);
+        assert!(!holds(&one["status"], &wanted), "{what}: {wanted} was there before");
         let put = self.put(&path, &what, |new| {
             new["metadata"]["annotations"]["putstatus"] = "true".into();
         });
@@ -339,27 +348,45 @@ fn holds(found: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Something to write into the status.
+/// Something to write into the status that is not there before.
 fn status(plural: &str) -> Value {
+    let time = "2026-01-02T03:04:05Z";
+    let condition = json!([{
+        "type": "Walked", "status": "True", "reason": "Test", "message": "walked",
+        "lastTransitionTime": time,
+    }]);
     match plural {
+        "certificatesigningrequests" => json!({"conditions": [{
+            "type": "Walked", "status": "True", "reason": "Test", "message": "walked",
+            "lastTransitionTime": time, "lastUpdateTime": time,
+        }]}),
+        "jobs" => json!({"conditions": [{
+            "type": "Walked", "status": "True", "lastProbeTime": time, "lastTransitionTime": time,
+        }]}),
+        "nodes" => json!({"volumesInUse": ["walked"]}),
+        "resourceclaims" => json!({"allocation": {"nodeSelector": {"nodeSelectorTerms": [
+            {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]},
+        ]}}}),
+        "resourcequotas" => json!({"hard": {"count/walks.test": "3"}}),
+        "flowschemas"
+        | "namespaces"
+        | "prioritylevelconfigurations"
+        | "servicecidrs"
+        | "services"
+        | "validatingadmissionpolicies" => json!({"conditions": condition}),
         "cronjobs" => json!({"lastScheduleTime": "2026-01-02T03:04:05Z"}),
-        "daemonsets" => json!({"numberMisscheduled": 0, "observedGeneration": 1}),
+        "daemonsets" => json!({"numberMisscheduled": 7}),
         "ingresses" => json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.9"}]}}),
-        "namespaces" => json!({"phase": "Active"}),
         "persistentvolumeclaims" => json!({"allocatedResources": {"storage": "1Gi"}}),
         "persistentvolumes" => json!({"phase": "Failed", "message": "walked"}),
         "poddisruptionbudgets" => json!({"disruptedPods": {"a": "2026-01-02T03:04:05Z"}}),
         "pods" => json!({"message": "walked", "phase": "Running"}),
-        "services" => json!({"conditions": [{
-            "type": "Walked", "status": "True", "reason": "Test", "message": "",
-            "lastTransitionTime": "2026-01-02T03:04:05Z",
-        }]}),
         "statefulsets" => json!({"collisionCount": 1}),
         "volumeattachments" => json!({"attached": true, "attachmentMetadata": {"a": "b"}}),
         "deployments" | "horizontalpodautoscalers" | "replicasets" | "replicationcontrollers" => {
-            json!({"observedGeneration": 1})
+            json!({"observedGeneration": 77})
         }
-        _ => json!({}),
+        other => panic!("nothing to write into the status of {other}"),
     }
 }
 
