@@ -3,12 +3,14 @@
 //!     cargo xtask bench workloads
 //!     cargo bench -p wk-tests --bench workloads [-- idle|replicas|scheduler]
 //!
-//! - `idle`: processor time and resident memory of a `wk up` and of a `wk server` at rest;
+//! - `idle`: what a `wk up`, empty and with ten pods, and a `wk server` take at rest: processor time, how
+//!   often they wake up, what they write, resident memory;
 //! - `replicas`: a Deployment of 1,000 `hello-http` pods on one node, from apply to all `Running`, and to
 //!   all ready;
 //! - `scheduler`: 10,000 pods over 1,000 simulated nodes: pods bound a second from the first binding to the
-//!   last, and from apply to all running; the control plane's memory and processor time meanwhile and
-//!   afterwards at rest. The nodes are a process of their own.
+//!   last, and from apply to all running; the control plane's memory and processor time meanwhile, and at
+//!   rest before (with the nodes alone, whose leases are renewed) and afterwards. The nodes are a process
+//!   of their own.
 //!
 //! `WK_BENCH_SCALE=10` divides all counts, to see whether it works. The machine should be idle.
 
@@ -29,8 +31,10 @@ use wk_tests::{Cluster, ControlPlane, Daemon, eventually, wk_path};
 const REPLICAS: usize = 1_000;
 const NODES: usize = 1_000;
 const PODS: usize = 10_000;
+/// Pods of a cluster that is looked at while nobody uses it.
+const FEW: usize = 10;
 /// How long rest is looked at; leases, status and housekeeping are in it.
-const REST: Duration = Duration::from_secs(20);
+const REST: Duration = Duration::from_mins(1);
 /// How long queued writes and events may take to end before that.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -129,6 +133,11 @@ async fn idle() {
     let mut cluster = Cluster::start();
     tokio::time::sleep(SETTLE).await;
     rest("wk up, an empty cluster of one node", cluster.daemon()).await;
+    let image = cluster.push_example("hello-http");
+    cluster.apply(&deployment(FEW, &image));
+    cluster.wkctl(&["rollout", "status", "deployment/many"]).ok();
+    tokio::time::sleep(SETTLE).await;
+    rest(&format!("wk up with {FEW} Wasm pods"), cluster.daemon()).await;
     drop(cluster);
     let mut plane = ControlPlane::start("server");
     tokio::time::sleep(SETTLE).await;
@@ -137,12 +146,19 @@ async fn idle() {
 
 /// Prints what a process takes while nothing happens.
 async fn rest(what: &str, daemon: &mut Daemon) {
-    let (before, start) = (daemon.processor_time(), Instant::now());
+    let ((used, sleeps), written, start) =
+        (daemon.activity(), daemon.written_kib(), Instant::now());
     tokio::time::sleep(REST).await;
-    let used = daemon.processor_time().saturating_sub(before);
+    let (used_now, sleeps_now) = daemon.activity();
+    let seconds = start.elapsed().as_secs_f64();
+    let sleeps = u32::try_from(sleeps_now.saturating_sub(sleeps)).unwrap_or(u32::MAX);
+    let written = u32::try_from(daemon.written_kib().saturating_sub(written)).unwrap_or(u32::MAX);
     println!(
-        "{what}, at rest: {:.2} % of a core, {:.1} MiB resident",
-        100.0 * used.as_secs_f64() / start.elapsed().as_secs_f64(),
+        "{what}, at rest: {:.3} % of a core, {:.1} wake-ups and {:.1} KiB written a second, \
+         {:.1} MiB resident",
+        100.0 * used_now.saturating_sub(used).as_secs_f64() / seconds,
+        f64::from(sleeps) / seconds,
+        f64::from(written) / seconds,
         mebi(daemon.resident_kib()),
     );
 }
