@@ -13,17 +13,35 @@ impl Cluster {
     /// # Panics
     /// If it does not become ready.
     pub fn start_agent(&self, name: &str) -> Daemon {
+        self.start_agent_with(name, &[])
+    }
+
+    /// The same with further arguments.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    pub fn start_agent_with(&self, name: &str, arguments: &[String]) -> Daemon {
+        let daemon = self.launch_agent(name, arguments);
+        self.wait_for_node(name, "True");
+        daemon
+    }
+
+    /// Starts the node again, with the programs that it has left, and does not wait.
+    pub fn revive_agent(&self, name: &str, arguments: &[String], mut dead: Daemon) -> Daemon {
+        dead.leave_programs();
+        self.launch_agent(name, arguments)
+    }
+
+    fn launch_agent(&self, name: &str, arguments: &[String]) -> Daemon {
         let text = fs::read_to_string(self.kubeconfig()).expect("the kubeconfig can be read");
         let config: Value = serde_yaml::from_str(&text).expect("the kubeconfig is YAML");
         let server = config["clusters"][0]["cluster"]["server"].as_str().expect("it has a server");
         let mut command = Command::new(wk_path());
         command.args(["agent", "--server", server, "--node-name", name, "--address", "127.0.0.1"]);
-        command.arg(NO_PRESSURE);
+        command.arg(NO_PRESSURE).args(["--log", "info"]).args(arguments);
         command.arg("--token-file").arg(self.data_dir().join("token"));
         command.arg("--data-dir").arg(self.scratch().join(name));
-        let daemon = Daemon::start(command, &self.scratch().join(format!("{name}.log")));
-        self.wait_for_node(name, "True");
-        daemon
+        Daemon::start(command, &self.scratch().join(format!("{name}.log")))
     }
 
     /// Waits until the `Ready` condition of a node has this status.

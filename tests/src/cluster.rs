@@ -1,5 +1,6 @@
 //! A one-machine cluster of the real program.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Cluster {
 pub struct Options {
     /// Further arguments of `wk up`.
     pub arguments: Vec<String>,
+    /// A command that runs `wk up`, which is given to it as further arguments, in its own way.
+    pub launcher: Vec<String>,
     /// Where the data folder is; `None` is a temporary one.
     pub data_dir: Option<PathBuf>,
 }
@@ -100,6 +103,7 @@ impl Cluster {
         for file in ["kubeconfig", "registry"] {
             let _removed = fs::remove_file(self.data_dir().join(file));
         }
+        self.daemon.leave_programs();
         self.daemon = launch(&self.folder, &self.range, &self.options);
         self.wait_until_ready();
     }
@@ -255,8 +259,10 @@ fn data_dir(folder: &TempDir, options: &Options) -> PathBuf {
 }
 
 fn launch(folder: &TempDir, range: &PodRange, options: &Options) -> Daemon {
-    let mut command = Command::new(wk_path());
-    command.arg("up").arg("--data-dir").arg(data_dir(folder, options));
+    let mut words: Vec<OsString> = options.launcher.iter().map(OsString::from).collect();
+    words.push(wk_path().into());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg("up").arg("--data-dir").arg(data_dir(folder, options));
     command.args(["--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0"]);
     command.args(["--node-name", "node-1", "--cluster-cidr", &range.cidr(), "--log", "info"]);
     command.arg(NO_PRESSURE);

@@ -5,6 +5,7 @@
 
 mod agent;
 mod api_client;
+pub mod behaviour;
 mod binaries;
 pub mod chaos;
 mod cluster;
@@ -12,12 +13,14 @@ mod command;
 mod control_plane;
 mod docker;
 mod http;
+mod linux_image;
 mod pod_range;
 mod process;
 mod side_by_side;
 mod stock;
 mod table;
 mod tools;
+mod wasm_host;
 
 pub use api_client::{ApiAccess, ApiConnection};
 pub use binaries::{example, kubectl_path, wk_path, wkctl_path};
@@ -26,12 +29,14 @@ pub use command::Answer;
 pub use control_plane::ControlPlane;
 pub use docker::{BusyboxImage, DockerEngine};
 pub use http::{HttpAnswer, http_get};
+pub use linux_image::LinuxImage;
 pub use pod_range::PodRange;
 pub use process::Daemon;
 pub use side_by_side::SideBySide;
 pub use stock::{Kubectl, words};
 pub use table::matches;
 pub use tools::{client_file, run_javascript, run_python, tool};
+pub use wasm_host::WasmHost;
 
 use std::time::{Duration, Instant};
 

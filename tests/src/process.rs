@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::eventually;
+use crate::{WasmHost, eventually};
 
-/// A running `wk`; ended and awaited when dropped.
+/// A running `wk`; ended and awaited when dropped, with the process that its Wasm programs are in.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
     log: PathBuf,
+    /// The data folder, whose Wasm host is to end with this.
+    data_dir: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -32,7 +34,9 @@ impl Daemon {
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        Self { child, log: log.to_owned() }
+        let mut arguments = command.get_args().skip_while(|argument| *argument != "--data-dir");
+        let data_dir = arguments.nth(1).map(PathBuf::from);
+        Self { child, log: log.to_owned(), data_dir }
     }
 
     /// Its process id.
@@ -68,6 +72,24 @@ impl Daemon {
         // It may have ended already.
         let _ended = self.child.kill();
         let _status = self.child.wait();
+    }
+
+    /// `kill -9` of it and of the process that its Wasm programs are in: as when the power fails.
+    pub fn kill_with_programs(&mut self) {
+        self.kill();
+        if let Some(host) = self.wasm_host() {
+            host.kill();
+        }
+    }
+
+    /// The process that its Wasm programs are in, if there is one.
+    pub fn wasm_host(&self) -> Option<WasmHost> {
+        WasmHost::of(self.data_dir.as_deref()?)
+    }
+
+    /// Lets its Wasm programs go on when this is dropped: somebody else will see to their end.
+    pub fn leave_programs(&mut self) {
+        self.data_dir = None;
     }
 
     /// Asks it to end as Ctrl-C does and waits until it has.
@@ -120,32 +142,71 @@ impl Daemon {
         Duration::from_millis(ticks * 10)
     }
 
-    /// Resident memory in KiB.
+    /// Processor time that its present threads have used so far, to the nanosecond; and how often they
+    /// have gone to sleep of themselves, which is how often something has woken them.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn activity(&self) -> (Duration, u64) {
+        let folder = format!("/proc/{}/task", self.id());
+        let (mut used, mut sleeps) = (Duration::ZERO, 0);
+        for thread in std::fs::read_dir(folder).expect("a running process has threads").flatten() {
+            // One that has just ended has no figures any more.
+            let read = |name: &str| std::fs::read_to_string(thread.path().join(name));
+            let nanos = read("schedstat").ok();
+            let nanos = nanos.and_then(|text| text.split_whitespace().next()?.parse().ok());
+            used += Duration::from_nanos(nanos.unwrap_or(0));
+            let status = read("status").unwrap_or_default();
+            let mut lines = status.lines();
+            let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            sleeps += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+        (used, sleeps)
+    }
+
+    /// How many KiB it has had written to disks so far.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn written_kib(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.id()))
+            .expect("a running process has figures");
+        let bytes = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+        bytes.and_then(|bytes| bytes.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
+    }
+
+    /// Resident memory in KiB, with that of the process that its Wasm programs are in.
     ///
     /// # Panics
     /// If it does not run.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))
-            .expect("a running process has a status");
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
-            .expect("the status names the resident memory")
+        let resident = |id: &dyn std::fmt::Display| -> u64 {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status"))
+                .expect("a running process has a status");
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))
+                .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
+                .expect("the status names the resident memory")
+        };
+        resident(&self.id()) + self.wasm_host().map_or(0, |host| resident(&host.id()))
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            if std::thread::panicking() {
+                let output = self.output();
+                let start = output.len().saturating_sub(8_000);
+                eprintln_tail(output.get(start..).unwrap_or(&output));
+            }
+            self.kill();
         }
-        if std::thread::panicking() {
-            let output = self.output();
-            let start = output.len().saturating_sub(8_000);
-            eprintln_tail(output.get(start..).unwrap_or(&output));
+        // A test that fails is not to fail again here.
+        if let Some(host) = self.wasm_host() {
+            host.end();
         }
-        self.kill();
     }
 }
 

@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ async fn programs_end_as_they_do_and_leave_their_words() {
         spec.mounts = vec![wk_runtime::Mount {
             host_path: "/no/such/folder".into(),
             container_path: "/data".into(),
-            read_only: false,
+            ..wk_runtime::Mount::default()
         }];
     });
     let mount = mount.await;
@@ -240,7 +240,8 @@ async fn another_process_goes_on_where_the_first_one_ended() {
     assert_eq!(lines, expected, "each line is there once");
     assert!(times.is_sorted(), "and has its own time");
 
-    runtime.retain_pods(&HashSet::from(["uid".to_owned()])).await.unwrap();
+    assert_eq!(runtime.pods().await.unwrap(), ["gone", "uid"]);
+    runtime.remove_pod("gone").await.unwrap();
     let all = runtime.list().await.unwrap();
     assert_eq!(all.iter().map(|one| &one.id).collect::<Vec<_>>(), [&id], "the other pod is gone");
     runtime.remove_pod("uid").await.unwrap();
@@ -371,5 +372,37 @@ async fn a_terminal_has_a_size_and_takes_input() {
     assert_eq!(exit(&mut events, &id).await.code, 4);
     let (lines, _) = log(&spec.log_path);
     assert!(lines.iter().any(|line| line.contains("33 77")), "the log has it too: {lines:?}");
+    runtime.remove_pod("uid").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root, docker.io and busybox-static"]
+async fn the_network_of_a_pod_can_be_entered() {
+    let bench = Bench::start();
+    let (runtime, _tasks) = bench.runtime();
+    let spec = bench.spec("exec nc -ll -p 7000 -e echo inside");
+    runtime.prepare(&spec.image).await.unwrap();
+    let open = async |spec: &ContainerSpec| {
+        let opened = runtime.open_pod(&spec.pod, &spec.sandbox, &spec.linux.pod).await;
+        opened.unwrap()
+    };
+    let first = open(&spec).await.unwrap();
+    runtime.start(&ContainerId::new("main"), &spec).await.unwrap();
+    assert_eq!(open(&spec).await.unwrap(), first, "its containers are in it");
+    let namespace = first.open().unwrap();
+    let mut socket = eventually("the program listens", || {
+        namespace.within(|| std::net::TcpStream::connect("127.0.0.1:7000")).ok()
+    });
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut socket, &mut said).unwrap();
+    assert_eq!(said, "inside\n");
+    runtime.remove_pod("uid").await.unwrap();
+    let second = open(&spec).await.unwrap();
+    assert_ne!(second.inode, first.inode, "the first one is gone");
+    first.open().unwrap_err();
+    runtime.remove_pod("uid").await.unwrap();
+    let mut host = bench.spec("true");
+    host.sandbox.host_network = true;
+    assert_eq!(open(&host).await, None, "the node's is nobody's own");
     runtime.remove_pod("uid").await.unwrap();
 }

@@ -291,7 +291,7 @@ fn a_node_brings_its_pods_back_while_its_control_plane_is_away() {
 
     let again = agent(&cluster);
     cluster.daemon().kill();
-    node.kill();
+    node.kill_with_programs();
     assert!(!serves(), "its program has gone with it");
     let _node = Daemon::start(again, &log);
     eventually("the pod serves again", || serves().then_some(()));

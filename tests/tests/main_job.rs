@@ -71,8 +71,7 @@ fn an_exit_code_is_told_and_restarts_follow_the_policy() {
     cluster.apply(&command_pod("always", &image, "Always", &["exit", "3"]));
     cluster.pod_in_phase("never", "Failed");
     let state = cluster.container_state("never", "Error");
-    // WASI 0.2 tells success from failure and no more.
-    assert_eq!(state["exitCode"], 1);
+    assert_eq!(state["exitCode"], 3);
     let message = cluster.container_state("always", "CrashLoopBackOff");
     assert!(message["message"].as_str().unwrap().contains("back-off"), "{message}");
     eventually("the pod was restarted", || {

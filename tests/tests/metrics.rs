@@ -257,9 +257,21 @@ fn an_autoscaler_that_cannot_know_says_so_and_leaves_everything_alone() {
         "target": {"type": "AverageValue", "averageValue": "1"}}});
     let external = autoscaler("external", "web", queue);
     assert_eq!(external["reason"], "FailedGetExternalMetric");
-    let message = "unable to fetch metrics from external metrics API: the server could not find \
-                   the requested resource (get queue.external.metrics.k8s.io)";
+    let message = "unable to get external metric default/queue/nil: unable to fetch metrics from \
+                   external metrics API: the server could not find the requested resource (get \
+                   queue.external.metrics.k8s.io)";
     assert!(external["message"].as_str().unwrap().ends_with(message), "{external}");
+    let hits = json!({"type": "Object", "object": {"metric": {"name": "hits"},
+        "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "web"},
+        "target": {"type": "Value", "value": "1"}}});
+    let object = autoscaler("object", "web", hits);
+    assert_eq!(object["reason"], "FailedGetObjectMetric");
+    let message = "unable to get metric hits: Service on default web/unable to fetch metrics from \
+                   custom metrics API: ";
+    assert!(object["message"].as_str().unwrap().contains(message), "{object}");
+    let part = json!({"type": "ContainerResource", "containerResource": {"name": "cpu",
+        "container": "absent", "target": {"type": "Utilization", "averageUtilization": 50}}});
+    assert_eq!(autoscaler("part", "web", part)["reason"], "FailedGetContainerResourceMetric");
     let love = json!({"type": "Pods", "pods": {"metric": {"name": "love"},
         "target": {"type": "AverageValue", "averageValue": "1"}}});
     let pods = autoscaler("pods", "web", love);
@@ -270,5 +282,15 @@ fn an_autoscaler_that_cannot_know_says_so_and_leaves_everything_alone() {
     assert_eq!(resource["reason"], "FailedGetResourceMetric");
     let told = cluster.events("resource", "FailedComputeMetricsReplicas");
     assert!(told.starts_with("invalid metrics (1 invalid out of 1), first error is: "), "{told}");
+    for name in ["one", "two"] {
+        let name = format!("--name={name}");
+        cluster.kubectl(&["autoscale", "deployment", "web", "--min=1", "--max=3", &name]).ok();
+    }
+    let rivals = status(&cluster, "two", "knows of its rival", |status| {
+        condition(status, "ScalingActive")["reason"] == "AmbiguousSelector"
+    });
+    let message = "pods by selector app=web are controlled by multiple HPAs: \
+                   [{one default} {two default}]";
+    assert_eq!(condition(&rivals, "ScalingActive")["message"], message, "{rivals}");
     assert_eq!(cluster.object("deployment", "web").unwrap()["spec"]["replicas"], 1);
 }

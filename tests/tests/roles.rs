@@ -11,9 +11,10 @@ use wk_tests::{Answer, Daemon, PodRange, eventually, example, kubectl_path, wk_p
 
 /// Processes that make a cluster together, in one folder.
 struct Parts {
-    folder: tempfile::TempDir,
-    server: String,
+    // In this order: what runs goes before its folder.
     daemons: Vec<(&'static str, Daemon)>,
+    server: String,
+    folder: tempfile::TempDir,
 }
 
 impl Parts {

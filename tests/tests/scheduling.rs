@@ -288,6 +288,14 @@ fn the_scheduler_tells_what_it_measures_under_the_names_of_kubernetes() {
          profile=\"default-scheduler\",status=\"Success\"} 1",
         "scheduler_preemption_attempts_total",
         "scheduler_queue_incoming_pods_total{event=\"UnschedulablePodAdd\",queue=\"active\"} 2",
+        "scheduler_unschedulable_pods{plugin=\"NodeResourcesFit\",profile=\"default-scheduler\"} 1",
+        "scheduler_unschedulable_pods{plugin=\"SchedulingGates\",profile=\"default-scheduler\"} 1",
+        "scheduler_plugin_evaluation_total{extension_point=\"Filter\",plugin=\"NodeResourcesFit\",\
+         profile=\"default-scheduler\"}",
+        "scheduler_event_handling_duration_seconds_count{event=\"NodeAdd\"}",
+        "scheduler_goroutines{operation=\"binding\"} 0",
+        "scheduler_cache_size{type=\"nodes\"} 2",
+        "# HELP scheduler_pending_pods [STABLE] ",
     ] {
         assert!(text.contains(name), "{name}: {text}");
     }

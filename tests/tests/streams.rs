@@ -122,7 +122,7 @@ fn programs_run_in_wasm_pods_for_every_client() {
             "{name}: {answer:?}"
         );
         let answer = run("exec guest -- testguest exit 3", "");
-        assert_eq!(answer.code, 1, "{name}: {}", answer.stderr);
+        assert_eq!(answer.code, 3, "{name}: {}", answer.stderr);
         let answer = run("exec guest -c main -- testguest print 1000", "");
         assert_eq!((answer.code, answer.stdout.lines().count()), (0, 1000), "{name}: {answer:?}");
         assert_eq!(answer.stderr, "done\n", "{name}");

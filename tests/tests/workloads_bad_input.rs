@@ -245,8 +245,10 @@ fn pods_whose_image_is_missing_stay_as_many_as_they_are_and_the_deployment_says_
     assert!(said.contains("deployment \"web\" exceeded its progress deadline"), "{said}");
     is_calm(&cluster, &OF_DEPLOYMENTS);
     assert_eq!(pods(&cluster, "app=web"), 3);
-    // A way out is open.
+    // A way out is open; the programs are given the time that they need.
     let image = cluster.push_example("hello-http");
+    let patience = r#"{"spec":{"progressDeadlineSeconds":600}}"#;
+    cluster.kubectl(&["patch", "deployment", "web", "-p", patience]).ok();
     cluster.kubectl(&["set", "image", "deployment/web", &format!("c={image}")]).ok();
     cluster.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).ok();
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use rand::Rng as _;
 use tempfile::TempDir;
 
-use crate::{Daemon, PodRange, eventually, example, wk_path, wkctl_path};
+use crate::{Daemon, PodRange, WasmHost, eventually, example, wk_path, wkctl_path};
 
 /// Ports that the system gives to nobody who asks for any free one, so that a server that is down
 /// for a moment finds its own again.
@@ -103,6 +103,8 @@ impl Parts {
     pub fn kill(&mut self, name: &str) {
         if let Some(mut daemon) = self.part(name).daemon.take() {
             daemon.kill();
+            // It is found again when the part is.
+            daemon.leave_programs();
         }
     }
 
@@ -141,7 +143,8 @@ impl Parts {
         let mut ended = Vec::new();
         for part in &mut self.all {
             if part.daemon.as_mut().is_some_and(|daemon| !daemon.is_running()) {
-                let daemon = part.daemon.take();
+                let mut daemon = part.daemon.take();
+                daemon.iter_mut().for_each(Daemon::leave_programs);
                 let said = daemon.map(|daemon| daemon.output()).unwrap_or_default();
                 let last = said.lines().last().unwrap_or_default().to_owned();
                 ended.push((part.name.clone(), last));
@@ -178,6 +181,18 @@ impl Parts {
 
     fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        for part in &mut self.all {
+            // Before what it would start again.
+            drop(part.daemon.take());
+            if let Some(host) = WasmHost::of(&self.folder.path().join(&part.name)) {
+                host.end();
+            }
+        }
     }
 }
 
