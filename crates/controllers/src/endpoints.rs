@@ -74,21 +74,7 @@ pub(crate) fn run(
         other.add(key);
     });
 
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
-    let cache = Informer::start(Api::<EndpointSlice>::all(watching.clone()), ours, &shell.group);
-    let (seen, queue) = (cache.clone(), to_slices.clone());
-    let of_slice = Mutex::new(HashMap::<NamespacedName, NamespacedName>::new());
-    cache.on_change(move |key| {
-        let service = seen.get(key).and_then(|slice| service_of(&slice));
-        let mut of_slice = of_slice.lock();
-        let before = match &service {
-            Some(service) => of_slice.insert(key.clone(), service.clone()),
-            None => of_slice.remove(key),
-        };
-        for key in before.into_iter().chain(service) {
-            queue.add(key);
-        }
-    });
+    let cache = slices_of(MANAGER, watching, &to_slices, shell);
     let context = Context::new(slices, &services, cache, "endpoint-slice-controller", shell);
     shell.run("endpointslice", &to_slices, 5, move |key| {
         let context = Arc::clone(&context);
@@ -108,6 +94,32 @@ pub(crate) fn run(
         let context = Arc::clone(&context);
         async move { conflict_is_later(context.endpoints(&key).await) }
     });
+}
+
+/// The slices that `manager` looks after. What changes among them goes to `queue`, by the service that they
+/// belong to and the one that they belonged to before.
+fn slices_of(
+    manager: &str,
+    watching: &Client,
+    queue: &WorkQueue<NamespacedName>,
+    shell: &Shell,
+) -> Informer<EndpointSlice> {
+    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={manager}"));
+    let cache = Informer::start(Api::<EndpointSlice>::all(watching.clone()), ours, &shell.group);
+    let (seen, queue) = (cache.clone(), queue.clone());
+    let of_slice = Mutex::new(HashMap::<NamespacedName, NamespacedName>::new());
+    cache.on_change(move |key| {
+        let service = seen.get(key).and_then(|slice| service_of(&slice));
+        let mut of_slice = of_slice.lock();
+        let before = match &service {
+            Some(service) => of_slice.insert(key.clone(), service.clone()),
+            None => of_slice.remove(key),
+        };
+        for key in before.into_iter().chain(service) {
+            queue.add(key);
+        }
+    });
+    cache
 }
 
 fn service_of(slice: &EndpointSlice) -> Option<NamespacedName> {

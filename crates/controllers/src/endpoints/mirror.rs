@@ -2,19 +2,16 @@
 //!
 //! Spec: <https://kubernetes.io/docs/concepts/services-networking/service/#endpointslice-mirroring>
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Endpoints;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::watcher;
-use kube::{Api, Client};
-use parking_lot::Mutex;
+use kube::Client;
 use wk_api::names::NamespacedName;
 use wk_client::{EventRecorder, EventType, Informer, Outcome, WorkQueue};
 
 use super::plan::{ENDPOINTS, plan_mirror, skipped};
-use super::{Context, MANAGED_BY_LABEL, Services, service_of};
+use super::{Context, Services, service_of, slices_of};
 use crate::expectations::Expectations;
 use crate::{Shell, conflict_is_later, unless_gone};
 
@@ -43,21 +40,7 @@ pub(super) fn run(
     services.known.on_change(move |key| from_service.add(key.clone()));
     endpoints.on_change(move |key| from_endpoints.add(key.clone()));
 
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MIRROR_MANAGER}"));
-    let cache = Informer::start(Api::<EndpointSlice>::all(watching.clone()), ours, &shell.group);
-    let (seen, from_slice) = (cache.clone(), queue.clone());
-    let of_slice = Mutex::new(HashMap::<NamespacedName, NamespacedName>::new());
-    cache.on_change(move |key| {
-        let service = seen.get(key).and_then(|slice| service_of(&slice));
-        let mut of_slice = of_slice.lock();
-        let before = match &service {
-            Some(service) => of_slice.insert(key.clone(), service.clone()),
-            None => of_slice.remove(key),
-        };
-        for key in before.into_iter().chain(service) {
-            from_slice.add(key);
-        }
-    });
+    let cache = slices_of(MIRROR_MANAGER, watching, &queue, shell);
     let component = "endpoint-slice-mirroring-controller";
     let events = EventRecorder::start(client.clone(), component, None, &shell.group);
     let (services, expectations) = (Arc::clone(services), Expectations::default());
