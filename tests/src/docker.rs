@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Answer, Daemon, LinuxImage, eventually};
+use crate::{Answer, Cluster, Daemon, LinuxImage, Options, eventually};
 
 /// A running `dockerd`; everything in it ends with it.
 #[derive(Debug)]
@@ -45,6 +46,18 @@ impl DockerEngine {
         ip(&["address", "add", &address, "dev", &bridge]).ok();
         ip(&["link", "set", &bridge, "up"]).ok();
         Self { daemon: None, folder, bridge }
+    }
+
+    /// A cluster whose node has this engine, and the name of a busybox image in its registry; `config` is
+    /// the `config` of the image's configuration. The cluster has to end before the engine.
+    ///
+    /// # Panics
+    /// If the cluster does not start, or the image cannot be pushed.
+    pub fn cluster(&self, config: &Value) -> (Cluster, String) {
+        let options = Options { arguments: vec![self.argument()], ..Options::default() };
+        let cluster = Cluster::start_with(options);
+        let image = BusyboxImage::make(config).push(&cluster.registry(), "busybox");
+        (cluster, image)
     }
 
     /// Starts the engine that was [absent](Self::absent) or [stopped](Self::stop).
@@ -143,7 +156,7 @@ impl BusyboxImage {
     ///
     /// # Panics
     /// If busybox is not installed or the folder cannot be written.
-    pub fn make(config: &serde_json::Value) -> Self {
+    pub fn make(config: &Value) -> Self {
         Self(LinuxImage::of_layer(&layer().expect("a layer can be made in memory"), config))
     }
 

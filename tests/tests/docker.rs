@@ -2,7 +2,7 @@
 //! what they need; `.ci/run` installs that and runs them.
 
 use serde_json::{Value, json};
-use wk_tests::{BusyboxImage, Cluster, DockerEngine, Options, eventually};
+use wk_tests::{Cluster, DockerEngine, eventually};
 
 /// A cluster whose node has an engine, and an image in its registry.
 struct Bench {
@@ -18,12 +18,8 @@ impl Bench {
     }
 
     fn with(engine: DockerEngine) -> Self {
-        let options = Options { arguments: vec![engine.argument()], ..Options::default() };
-        let cluster = Cluster::start_with(options);
-        let busybox = BusyboxImage::make(&json!({
-            "Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "WorkingDir": "/tmp",
-        }));
-        let image = busybox.push(&cluster.registry(), "busybox");
+        let config = json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"], "WorkingDir": "/tmp"});
+        let (cluster, image) = engine.cluster(&config);
         Self { cluster, engine, image }
     }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
-use wk_tests::{BusyboxImage, Cluster, DockerEngine, Options, eventually};
+use wk_tests::{Cluster, DockerEngine, eventually};
 
 /// A cluster whose node has an engine, and an image in its registry.
 struct Bench {
@@ -20,10 +20,7 @@ struct Bench {
 impl Bench {
     fn start() -> Self {
         let engine = DockerEngine::start();
-        let options = Options { arguments: vec![engine.argument()], ..Options::default() };
-        let cluster = Cluster::start_with(options);
-        let busybox = BusyboxImage::make(&json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]}));
-        let image = busybox.push(&cluster.registry(), "busybox");
+        let (cluster, image) = engine.cluster(&json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]}));
         Self { cluster, engine, image }
     }
 

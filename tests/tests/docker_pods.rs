@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use wk_tests::{BusyboxImage, Cluster, DockerEngine, Options, eventually, http_get};
+use wk_tests::{Cluster, DockerEngine, eventually, http_get};
 
 struct Bench {
     // In this order: the engine goes last.
@@ -19,10 +19,7 @@ struct Bench {
 impl Bench {
     fn start() -> Self {
         let engine = DockerEngine::start();
-        let options = Options { arguments: vec![engine.argument()], ..Options::default() };
-        let cluster = Cluster::start_with(options);
-        let config = json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]});
-        let image = BusyboxImage::make(&config).push(&cluster.registry(), "busybox");
+        let (cluster, image) = engine.cluster(&json!({"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]}));
         Self { cluster, engine, image }
     }
 
